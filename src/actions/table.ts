@@ -1,0 +1,120 @@
+import type { Context } from "../core/ports.ts";
+import type { VariableName } from "../core/settings.ts";
+
+/** One positional argument. oned always passes strings; an argument may be present and empty (actions.md 1.4). */
+export interface ActionArgument {
+  readonly name: string;
+  readonly about: string;
+  readonly optional?: true;
+  /** An empty string is a missing argument unless this is set. */
+  readonly mayBeEmpty?: true;
+}
+
+/** Arguments by the names of the table row, and the text of stdin where the row asks for it. */
+export interface ActionInput {
+  readonly arguments: Readonly<Record<string, string>>;
+  readonly stdin: string;
+}
+
+/** An action decides through ports only and returns what belongs on stdout: one line, or "" for nothing. */
+export type ActionRun = (input: ActionInput, context: Context) => Promise<string>;
+
+/** One row: everything that scripts, help, documentation and tests need to know of an action. */
+export interface Action {
+  readonly summary: string;
+  /** Path of the launcher in the remotes tree. */
+  readonly script: `vmm/kvm/${string}`;
+  readonly arguments: readonly ActionArgument[];
+  /** "domain": a libvirt document, as XML or base64. "none": stdin is left unread, whatever oned sends. */
+  readonly stdin: "none" | "domain";
+  readonly stdout: "none" | "deploy-id" | "poll";
+  /** Variables of kvmrc that the action reads. */
+  readonly settings: readonly VariableName[];
+  /** Seconds until the whole action ends by itself; null: no limit unless the administrator sets LIMIT_<ACTION>. */
+  readonly limitSeconds: number | null;
+  /** How a failure starts in oned's log, with upstream's words; `{1}` is the first argument. */
+  readonly failure: string;
+  readonly load: () => Promise<{ readonly run: ActionRun }>;
+}
+
+const host = { name: "host", about: "host name as OpenNebula knows it", optional: true, mayBeEmpty: true } as const;
+const vmid = { name: "vmid", about: "number of the VM in OpenNebula", optional: true, mayBeEmpty: true } as const;
+const hostAgain = { name: "host-again", about: "host name once more, as the driver appends it to every call", optional: true, mayBeEmpty: true } as const;
+const deployId = { name: "deploy-id", about: "libvirt name, UUID or id of the domain" } as const;
+
+/** The one list of what onevirt does for oned. Launchers, help, completion, reference and contract tests follow from it. */
+export const actions = {
+  deploy: {
+    summary: "Start a VM from its deployment file",
+    script: "vmm/kvm/deploy",
+    arguments: [{ name: "deployment-file", about: "where the domain document is kept on this host, VMDIR/deployment.N" }, host, vmid, hostAgain],
+    stdin: "domain",
+    stdout: "deploy-id",
+    settings: ["LIBVIRT_URI", "OVMF_NVRAM", "CLEANUP_MEMORY_ON_START", "QEMU_IMG", "SUDO"],
+    limitSeconds: 900,
+    failure: "Could not create domain from {1}",
+    load: () => import("./deploy.ts"),
+  },
+  shutdown: {
+    summary: "Ask the guest to power off and wait until it has",
+    script: "vmm/kvm/shutdown",
+    arguments: [deployId, host, vmid, hostAgain],
+    stdin: "none",
+    stdout: "none",
+    settings: ["LIBVIRT_URI", "SHUTDOWN_TIMEOUT", "FORCE_DESTROY", "CANCEL_NO_ACPI", "CLEANUP_MEMORY_ON_STOP", "SUDO"],
+    limitSeconds: 120,
+    failure: "Could not shutdown {1}",
+    load: () => import("./shutdown.ts"),
+  },
+  cancel: {
+    summary: "Power a VM off at once",
+    script: "vmm/kvm/cancel",
+    arguments: [{ ...deployId, mayBeEmpty: true }, host, vmid, hostAgain],
+    stdin: "none",
+    stdout: "none",
+    settings: ["LIBVIRT_URI", "CLEANUP_MEMORY_ON_STOP", "SUDO"],
+    limitSeconds: 60,
+    failure: "Could not destroy {1}",
+    load: () => import("./cancel.ts"),
+  },
+  reboot: {
+    summary: "Ask the guest to restart",
+    script: "vmm/kvm/reboot",
+    arguments: [deployId, host, vmid, hostAgain],
+    stdin: "none",
+    stdout: "none",
+    settings: ["LIBVIRT_URI"],
+    limitSeconds: 60,
+    failure: "Could not reboot domain {1}",
+    load: () => import("./reboot.ts"),
+  },
+  reset: {
+    summary: "Restart a VM as its reset button would",
+    script: "vmm/kvm/reset",
+    arguments: [deployId, host, vmid, hostAgain],
+    stdin: "none",
+    stdout: "none",
+    settings: ["LIBVIRT_URI"],
+    limitSeconds: 60,
+    failure: "Could not reset domain {1}",
+    load: () => import("./reset.ts"),
+  },
+  poll: {
+    summary: "Report state and load of one VM, or of all (OpenNebula 5.4 to 5.10)",
+    script: "vmm/kvm/poll",
+    arguments: [{ name: "deploy-id", about: "one domain; -t for all as templates; nothing for all as deflated YAML", optional: true }, host, vmid, hostAgain],
+    stdin: "none",
+    stdout: "poll",
+    settings: ["LIBVIRT_URI"],
+    limitSeconds: 30,
+    failure: "Could not monitor {1}",
+    load: () => import("./poll.ts"),
+  },
+} as const satisfies Record<string, Action>;
+
+export type ActionName = keyof typeof actions;
+
+/** The row of a name, or undefined. Own keys only: "constructor" is no action. */
+export function findAction(name: string): Action | undefined {
+  return Object.hasOwn(actions, name) ? actions[name as ActionName] : undefined;
+}
