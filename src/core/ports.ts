@@ -35,6 +35,12 @@ export interface DomainStats extends DomainIdentity {
 /** Groups of virConnectGetAllDomainStats. "state" and "interface" never ask QEMU; the others may hang with it (bun-notes 4.5). */
 export type StatsGroup = "state" | "cpu" | "balloon" | "vcpu" | "interface" | "block";
 
+/** A listener for the end of one domain. An event is a reason to look, `find` has the last word. */
+export interface StopWatch extends Disposable {
+  /** True as soon as the domain was seen to stop, also before this call; false at the deadline, or when the listener was lost (libvirtd restarted). */
+  stopped(deadline: Deadline): Promise<boolean>;
+}
+
 /** How a guest is asked to power off. "default" lets libvirt choose: the agent when connected, else ACPI. */
 export type ShutdownMode = "default" | "acpi" | "agent";
 
@@ -64,8 +70,8 @@ export interface Hypervisor {
   shutdown(uuid: string, mode: ShutdownMode, deadline: Deadline): Promise<void>;
   reboot(uuid: string, deadline: Deadline): Promise<void>;
   reset(uuid: string, deadline: Deadline): Promise<void>;
-  /** Resolves true once the domain is seen to stop, false at the deadline. Listens from the moment of the call; `find` still has the last word. */
-  whenStopped(uuid: string, deadline: Deadline): Promise<boolean>;
+  /** Begins to listen for the end of a domain. Resolves when libvirt has registered the listener, so that nothing that is asked for afterwards can be missed. */
+  watchStop(uuid: string, deadline: Deadline): Promise<StopWatch>;
   /** The domain's document; `secure` includes passwords. */
   domainXml(uuid: string, options: { readonly secure?: boolean }, deadline: Deadline): Promise<string>;
   /** The metadata element of one namespace; undefined when the domain has none (VIR_ERR_NO_DOMAIN_METADATA). */
@@ -162,6 +168,16 @@ export interface StateStore {
   read(name: string): unknown;
   write(name: string, value: unknown): void;
 }
+
+/** What `ONEVIRT_TRACE` records: one line for each libvirt call, process and file written, with duration and result. */
+export interface Tracer {
+  /** Runs `work` and records it under `kind`; `show` makes the result short and free of secrets. */
+  around<T>(kind: TraceKind, what: string, work: () => T, show?: (result: T) => string): T;
+  /** Records what has already happened. */
+  note(kind: TraceKind, what: string, ms: number, result: string): void;
+}
+
+export type TraceKind = "libvirt" | "process" | "file" | "worker";
 
 export type Severity = "ERROR" | "WARN" | "INFO" | "DEBUG";
 
