@@ -32,6 +32,10 @@ export interface Action {
   readonly settings: readonly VariableName[];
   /** Seconds until the whole action ends by itself; null: no limit unless the administrator sets LIMIT_<ACTION>. */
   readonly limitSeconds: number | null;
+  /** A setting in seconds that comes on top of the limit. */
+  readonly limitAdds?: "SHUTDOWN_TIMEOUT";
+  /** Only looks: a read-only connection, and no lock. */
+  readonly readOnly?: true;
   /** How a failure starts in oned's log, with upstream's words; `{1}` is the first argument. */
   readonly failure: string;
   readonly load: () => Promise<{ readonly run: ActionRun }>;
@@ -63,6 +67,7 @@ export const actions = {
     stdout: "none",
     settings: ["LIBVIRT_URI", "SHUTDOWN_TIMEOUT", "FORCE_DESTROY", "CANCEL_NO_ACPI", "CLEANUP_MEMORY_ON_STOP", "SUDO"],
     limitSeconds: 120,
+    limitAdds: "SHUTDOWN_TIMEOUT",
     failure: "Could not shutdown {1}",
     load: () => import("./shutdown.ts"),
   },
@@ -107,6 +112,7 @@ export const actions = {
     stdout: "poll",
     settings: ["LIBVIRT_URI"],
     limitSeconds: 30,
+    readOnly: true,
     failure: "Could not monitor {1}",
     load: () => import("./poll.ts"),
   },

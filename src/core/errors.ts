@@ -4,6 +4,8 @@ export const ERRORS = {
   BAD_INPUT: { exit: 1, retry: false },
   BAD_CONFIG: { exit: 1, retry: false },
   BUSY: { exit: 1, retry: true },
+  /** The connection broke during a call: whatever was asked for may have happened. */
+  CONNECTION_LOST: { exit: 1, retry: true },
   COMMAND_FAILED: { exit: 1, retry: false },
   DOMAIN_EXISTS: { exit: 1, retry: false },
   DOMAIN_NOT_FOUND: { exit: 1, retry: false },
@@ -11,6 +13,7 @@ export const ERRORS = {
   INVALID_STATE: { exit: 1, retry: false },
   LIBVIRT_FAILED: { exit: 1, retry: false },
   LIBVIRT_MISSING: { exit: 1, retry: false },
+  /** No connection: nothing was asked for, and nothing is known about any domain. */
   LIBVIRT_UNREACHABLE: { exit: 1, retry: true },
   NOT_DONE: { exit: 1, retry: true },
   NOT_SUPPORTED: { exit: 1, retry: false },

@@ -58,7 +58,7 @@ export interface HypervisorVersions {
  *
  * Every method ends at its deadline with TIMED_OUT. The call behind it is then abandoned, not cancelled: it may still
  * take effect, so whoever changed something must look again (`vm/outcome.ts`). The next call uses a fresh connection.
- * Errors: DOMAIN_NOT_FOUND, LIBVIRT_UNREACHABLE (state unknown!), LIBVIRT_MISSING, INVALID_STATE, LIBVIRT_FAILED, TIMED_OUT.
+ * Errors: DOMAIN_NOT_FOUND, LIBVIRT_UNREACHABLE and CONNECTION_LOST (state unknown!), LIBVIRT_MISSING, INVALID_STATE, LIBVIRT_FAILED, TIMED_OUT.
  */
 export interface Hypervisor {
   readonly uri: string;
@@ -98,8 +98,8 @@ export interface Files {
   readLink(path: string): string | undefined;
   /** Names in a directory; empty when there is none. */
   names(directory: string): readonly string[];
-  /** Writes whole or not at all: temporary name in the same directory, flush, rename. Creates missing directories, and takes them away again when it fails. */
-  writeAtomic(path: string, data: string | Uint8Array, mode: number): void;
+  /** Writes whole or not at all: temporary name in the same directory, flush (unless the content may be lost in a power cut), rename. Creates missing directories, and takes them away again when it fails. */
+  writeAtomic(path: string, data: string | Uint8Array, mode: number, options?: { readonly flush?: boolean }): void;
   /** Makes a directory and its parents. */
   makeDirectory(path: string, mode: number): void;
   /** A copy that appears whole or not at all, and never replaces an existing file. Says whether it copied. */
@@ -139,6 +139,8 @@ export interface QemuProcess {
 export interface ProcessTable {
   /** All processes whose command line holds `-uuid UUID`, by UUID in lower case. */
   qemu(): ReadonlyMap<string, QemuProcess>;
+  /** The live process that libvirt's pid file of this domain name leads to, when there is one (/run/libvirt/qemu/NAME.pid). */
+  pidFile(name: string): number | undefined;
   /** Sum of the `cpu` line of /proc/stat without guest and guest_nice, clock ticks, and the number of processors on line. */
   cpuTotal(): { readonly ticks: number; readonly processors: number };
 }

@@ -28,7 +28,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 
 /**
  * The error of the call that has just failed in this thread, as ours. To be read at once: the next call erases it.
- * `alive` is asked last and says whether the connection still stands: when it does not, nothing is known about any domain, whatever the code.
+ * `alive` is asked last and says whether the connection still stands: when it does not, nobody knows what became of the call, whatever the code.
  */
 export function lastError(library: Library, doing: string, alive: () => boolean = () => true): OnevirtError {
   const { calls } = library;
@@ -37,7 +37,7 @@ export function lastError(library: Library, doing: string, alive: () => boolean 
     domain: calls.virGetLastErrorDomain(),
     text: oneLine(calls.virGetLastErrorMessage() ?? "no reason given"),
   };
-  const code = alive() ? codeOf(libvirt) : "LIBVIRT_UNREACHABLE";
+  const code = alive() ? codeOf(libvirt) : "CONNECTION_LOST";
   return new OnevirtError(code, `Cannot ${doing}: ${libvirt.text}`, { libvirt });
 }
 

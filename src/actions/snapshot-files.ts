@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import { replaceTexts } from "../codec/xml-edit.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Context, DomainIdentity } from "../core/ports.ts";
+
+const SNAPSHOT_FILE = /^snap-(\d+)\.xml$/;
+
+/**
+ * Tells libvirt about the system snapshots that the VM had when it ran last, parents first. The files carry the UUID of that run.
+ * A snapshot that libvirt refuses is told and left out: the VM runs, and its disks still hold the snapshot.
+ */
+export async function redefineSnapshots(directory: string, domain: DomainIdentity, context: Context): Promise<void> {
+  const names = context.files.names(directory).filter((name) => SNAPSHOT_FILE.test(name));
+  for (const name of names.sort((a, b) => number(a) - number(b))) {
+    await redefine(join(directory, name), domain, context).catch((error: unknown) => context.log.log("WARN", `Snapshot ${name} of "${domain.name}" was not redefined: ${messageOf(error)}`));
+  }
+}
+
+async function redefine(path: string, { uuid }: DomainIdentity, { files, hypervisor, deadline }: Context): Promise<void> {
+  const stored = files.findText(path) ?? "";
+  const current = replaceTexts(stored, "uuid", uuid);
+  if (current !== stored) files.writeAtomic(path, current, 0o660);
+  await hypervisor.redefineSnapshot(uuid, current, deadline);
+}
+
+function number(name: string): number {
+  return Number(SNAPSHOT_FILE.exec(name)?.[1]);
+}

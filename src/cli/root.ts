@@ -1,0 +1,122 @@
+import type { CommandDef } from "citty";
+import { actions, findAction, type Action } from "../actions/table.ts";
+import { ERRORS, messageOf, OnevirtError } from "../core/errors.ts";
+
+/** One command for people; its file is loaded only when it is the one that was asked for. */
+interface OperatorCommand {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly default: CommandDef<never> }>;
+}
+
+/** What people type, besides the actions. */
+const commands: Readonly<Record<string, OperatorCommand>> = {
+  //CFG config: { summary: "Show the configuration and where it comes from, or check it", load: () => asCommand(import("./config.ts")) },
+  remotes: { summary: "Write, install or take back the tree that onehost sync ships", load: () => asCommand(import("./remotes.ts")) },
+};
+
+/** Commands that main serves itself, because oned waits for them. */
+const DIRECT: Readonly<Record<string, string>> = {
+  vmm: "Run one action as oned does: onevirt vmm ACTION ARGUMENTS…",
+  version: "Print version, build and what it runs on (--json)",
+  help: "Explain a command or an action: onevirt help deploy",
+};
+
+/** Runs an operator command. Gives the exit code: 0, 1 for a failure, 2 for a wrong call. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const [name = "help", ...rest] = argv;
+  if (name === "help" || name === "--help" || name === "-h") return help(rest);
+  if (name === "vmm") return help([]);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) return wrongCall(`unknown command ${JSON.stringify(name)}; onevirt help lists them`);
+  return runOperatorCommand(name, (await command.load()).default, rest);
+}
+
+async function runOperatorCommand(name: string, definition: CommandDef<never>, argv: readonly string[]): Promise<number> {
+  const { renderUsage, runCommand } = await import("citty");
+  const chosen = await choose(definition, argv);
+  if (argv.includes("--help") || argv.includes("-h")) {
+    console.log(withoutColour(await renderUsage(chosen.definition, { meta: { name: ["onevirt", name, ...chosen.path.slice(0, -1)].join(" ") } })));
+    return 0;
+  }
+  const unknown = unknownOption(chosen.definition, chosen.rest);
+  if (unknown) return wrongCall(`unknown option ${JSON.stringify(unknown)} of "onevirt ${[name, ...chosen.path].join(" ")}"`);
+  try {
+    process.exitCode = 0;
+    await runCommand(definition, { rawArgs: [...argv] });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** Follows the words that name sub-commands. citty does so too, but does not tell where it arrived. */
+async function choose(definition: CommandDef<never>, argv: readonly string[]) {
+  let current = definition;
+  const path: string[] = [];
+  for (const word of argv) {
+    const inner = (await resolved(current.subCommands))?.[word];
+    if (!inner) break;
+    current = (await resolved(inner)) as CommandDef<never>;
+    path.push(word);
+  }
+  return { definition: current, path, rest: argv.slice(path.length) };
+}
+
+/** citty accepts unknown options silently and shifts what follows them (style-models part 5). */
+function unknownOption({ args }: CommandDef<never>, argv: readonly string[]): string | undefined {
+  const known = Object.entries((args ?? {}) as Record<string, { alias?: string | readonly string[] }>).flatMap(([name, { alias = [] }]) => [name, `no-${name}`, ...[alias].flat()]);
+  const end = argv.indexOf("--");
+  return (end < 0 ? argv : argv.slice(0, end)).find((word) => /^-./.test(word) && !known.includes(word.replace(/^--?/, "").split("=", 1)[0] ?? ""));
+}
+
+function help([name]: readonly string[]): number {
+  const action = name === undefined ? undefined : findAction(name);
+  if (name !== undefined && !action) return Object.hasOwn(commands, name) ? wrongCall(`for the options, run: onevirt ${name} --help`) : wrongCall(`there is no action ${JSON.stringify(name)}`);
+  console.log(action ? actionHelp(name as string, action) : overview());
+  return 0;
+}
+
+function overview(): string {
+  const rows = (entries: readonly (readonly [string, string])[]) => entries.map(([word, about]) => `  ${word.padEnd(12)}${about}`).join("\n");
+  const operator = [...Object.entries(commands).map(([name, { summary }]) => [name, summary] as const), ...Object.entries(DIRECT)];
+  return [
+    "onevirt: OpenNebula's KVM driver as one executable", "", "Commands:", rows(operator), "", "Actions (onevirt vmm ACTION, or a launcher of the remotes tree):",
+    rows(Object.entries(actions).map(([name, { summary }]) => [name, summary])), "", "ONEVIRT_TRACE=FILE|- records each libvirt call, process and file written.",
+  ].join("\n");
+}
+
+function actionHelp(name: string, { summary, arguments: args, settings, limitSeconds, limitAdds, stdin }: Action): string {
+  const limit = limitSeconds === null ? "none" : `${limitSeconds} s${limitAdds ? ` on top of ${limitAdds}` : ""}`;
+  return [
+    `onevirt vmm ${name} ${args.map((each) => (each.optional ? `[${each.name}]` : each.name)).join(" ")}`, "", summary, "",
+    ...args.map((each) => `  ${each.name.padEnd(17)}${each.about}`), "",
+    `Standard input: ${stdin === "domain" ? "the libvirt domain document, as XML or base64" : "not read"}`,
+    `Limit: ${limit}; LIMIT_${name.toUpperCase()} in onevirt.conf changes it`, `Settings: ${settings.join(", ")}`,
+    "Exit codes: 0 done; 1 not done; 2 wrong call; 3 outcome unknown",
+  ].join("\n");
+}
+
+function report(error: unknown): number {
+  const ours = error instanceof OnevirtError ? error : undefined;
+  console.error(`${messageOf(error)}${ours?.hint ? ` (${ours.hint})` : ""}`);
+  if (ours) return ERRORS[ours.code].exit;
+  return (error as { code?: string }).code?.startsWith("E_") ? 2 : 1;
+}
+
+function wrongCall(reason: string): number {
+  console.error(`Cannot run onevirt: ${reason}`);
+  return 2;
+}
+
+async function resolved<T>(value: T | Promise<T> | (() => T | Promise<T>) | undefined): Promise<T | undefined> {
+  return typeof value === "function" ? await (value as () => T | Promise<T>)() : await value;
+}
+
+/** citty colours its usage even for a pipe. */
+function withoutColour(text: string): string {
+  return process.stdout.isTTY && !process.env.NO_COLOR ? text : Bun.stripANSI(text);
+}
+
+async function asCommand(module: Promise<{ readonly default: unknown }>): Promise<{ readonly default: CommandDef<never> }> {
+  return { default: (await module).default as CommandDef<never> };
+}

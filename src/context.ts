@@ -1,0 +1,77 @@
+import { existsSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { actions, type Action, type ActionName } from "./actions/table.ts";
+import { loadSettings, requireSettings } from "./config/load.ts";
+import { findSources } from "./config/sources.ts";
+import { Deadline } from "./core/deadline.ts";
+import { generationOf } from "./core/generation.ts";
+import type { Context, Generation, Log, Tracer } from "./core/ports.ts";
+import { LOCK_DIRECTORY_WITHOUT_RUN, OWN, type Settings } from "./core/settings.ts";
+import { systemClock } from "./host/clock.ts";
+import { HostCommands } from "./host/commands.ts";
+import { HostFiles } from "./host/files.ts";
+import { HostLocks } from "./host/locks.ts";
+import { HostProcesses } from "./host/process-table.ts";
+import { SudoHelpers } from "./host/root-helpers.ts";
+import { FileState } from "./host/state.ts";
+import { GuardedHypervisor } from "./libvirt/guarded.ts";
+import type { Thread } from "./libvirt/worker-call.ts";
+
+/** Where the remotes tree is that this process belongs to. */
+export function findTree(environment: NodeJS.ProcessEnv, executable: string): string {
+  if (environment.ONEVIRT_TREE) return resolve(environment.ONEVIRT_TREE); // the launcher knows it
+  const directory = dirname(executable);
+  return basename(directory) === "onevirt" && existsSync(`${dirname(directory)}/vmm`) ? dirname(directory) : "/var/tmp/one";
+}
+
+/** The generation of the oned that this tree belongs to. */
+export function readGeneration(tree: string): Generation {
+  return generationOf(new HostFiles().findText(`${tree}/VERSION`, 4096));
+}
+
+/** What one process uses in common: its tree, its trace, its log. */
+export interface Surroundings {
+  readonly tree: string;
+  readonly trace: string | undefined;
+  readonly tracer: Tracer | undefined;
+  readonly log: Log;
+  readonly generation: Generation;
+}
+
+/** Starts the thread where libvirt may block; its file is the executable's second entry point. */
+export function startWorker(): Thread {
+  return new Worker(new URL("./worker.ts", import.meta.url)) as unknown as Thread;
+}
+
+/** The context of one action: configuration read, everything else opened on first use. */
+export async function openContext(name: ActionName, surroundings: Surroundings): Promise<Context & Disposable> {
+  const { tree, trace, tracer, log, generation } = surroundings;
+  const row: Action = actions[name];
+  const files = new HostFiles(tracer);
+  const commands = new HostCommands(tracer);
+  const loaded = await loadSettings(findSources(tree, files), Object.keys(actions), (argv, seconds) => commands.run(argv, Deadline.after(seconds, systemClock)));
+  const settings = requireSettings(loaded, name, row.settings);
+  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly: row.readOnly ?? false, startWorker, trace, tracer });
+  hypervisor.warm(); // the thread starts while this one goes on
+  return {
+    settings, generation, hypervisor, files, commands, clock: systemClock, log,
+    processes: new HostProcesses(),
+    locks: new HostLocks(lockDirectory(settings), systemClock),
+    state: new FileState(settings.onevirt.STATE_DIRECTORY, files),
+    root: new SudoHelpers(commands, { sudo: settings.kvmrc.SUDO, vgpu: settings.onevirt.VGPU_HELPER, vtpm: settings.onevirt.VTPM_HELPER }),
+    deadline: Deadline.after(limitSeconds(name, row, settings), systemClock),
+    [Symbol.dispose]: () => hypervisor[Symbol.dispose](),
+  };
+}
+
+/** The table's limit unless the administrator set another; what the guest may take comes on top. */
+function limitSeconds(name: ActionName, row: Action, { limits, kvmrc }: Settings): number | null {
+  const limit = name in limits ? (limits[name] ?? null) : row.limitSeconds;
+  return limit === null ? null : limit + (row.limitAdds ? kvmrc[row.limitAdds] : 0);
+}
+
+/** Compat: hosts without the tmpfiles entry of the node package have no /run/one. */
+function lockDirectory({ onevirt }: Settings): string {
+  const isDefault = onevirt.LOCK_DIRECTORY === OWN.LOCK_DIRECTORY.default;
+  return isDefault && !existsSync("/run/one") ? LOCK_DIRECTORY_WITHOUT_RUN : onevirt.LOCK_DIRECTORY;
+}

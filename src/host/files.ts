@@ -1,0 +1,134 @@
+import {
+  closeSync, constants, copyFileSync, existsSync, fchmodSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, rmdirSync, statSync, writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { OnevirtError, messageOf } from "../core/errors.ts";
+import type { FileKind, Files, Tracer } from "../core/ports.ts";
+
+/** The host's file system. Whatever is written appears whole or not at all. */
+export class HostFiles implements Files {
+  constructor(private readonly tracer?: Tracer) {}
+
+  kind(path: string): FileKind | undefined {
+    const stat = orAbsent(() => lstatSync(path), "look at", path);
+    if (!stat) return undefined;
+    if (stat.isSymbolicLink()) return "symlink";
+    if (stat.isDirectory()) return "directory";
+    return stat.isFile() ? "file" : "other";
+  }
+
+  findText(path: string, maxBytes = 16 * 1024 * 1024): string | undefined {
+    const size = orAbsent(() => statSync(path).size, "read", path);
+    if (size === undefined) return undefined;
+    if (size > maxBytes) throw new OnevirtError("FILE_FAILED", `Cannot read "${path}": it has ${size} bytes, more than the ${maxBytes} that are expected`);
+    return orAbsent(() => readFileSync(path, "utf8"), "read", path);
+  }
+
+  readLink(path: string): string | undefined {
+    return orAbsent(() => readlinkSync(path), "read the link", path);
+  }
+
+  names(directory: string): readonly string[] {
+    return orAbsent(() => readdirSync(directory), "list", directory) ?? [];
+  }
+
+  writeAtomic(path: string, data: string | Uint8Array, mode: number, { flush = true } = {}): void {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    this.#recorded("write", path, `${bytes.length} bytes`, () => placeAtomically(path, mode, (temporary) => writeNew(temporary, bytes, mode, flush), renameSync));
+  }
+
+  makeDirectory(path: string, mode: number): void {
+    if (existsSync(path)) return;
+    this.#recorded("make directory", path, "made", () => void mkdirSync(path, { recursive: true, mode }));
+  }
+
+  copyIfAbsent(from: string, to: string): boolean {
+    if (existsSync(to)) return false;
+    return this.#recorded("copy to", to, "copied", () => {
+      // A hard link to the finished copy fails when the name exists by then: it never replaces a file.
+      placeAtomically(to, 0o660, (temporary) => copyFileSync(from, temporary, constants.COPYFILE_EXCL), (temporary, path) => {
+        linkSync(temporary, path);
+        rmSync(temporary);
+      });
+      return true;
+    });
+  }
+
+  rename(from: string, to: string): void {
+    this.#recorded("rename", to, `from ${from}`, () => renameSync(from, to));
+  }
+
+  remove(path: string): void {
+    this.#recorded("remove", path, "removed", () => rmSync(path, { force: true, recursive: true }));
+  }
+
+  /** Traces the work, and turns a system error into FILE_FAILED with the path. */
+  #recorded<T>(doing: string, path: string, result: string, work: () => T): T {
+    const done = () => failing(work, doing, path);
+    return this.tracer ? this.tracer.around("file", `${doing} ${path}`, done, () => result) : done();
+  }
+}
+
+/** Prepares a file under a temporary name in the same directory and puts it in place. What was made is taken away again when that fails. */
+function placeAtomically(path: string, mode: number, prepare: (temporary: string) => void, place: (temporary: string, path: string) => void): void {
+  const directory = dirname(path);
+  const made = existsSync(directory) ? undefined : mkdirSync(directory, { recursive: true, mode: mode | 0o110 });
+  const temporary = join(directory, `.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`);
+  try {
+    prepare(temporary);
+    place(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    if (made) removeEmpty(directory, made);
+    throw error;
+  }
+}
+
+function writeNew(path: string, bytes: Uint8Array, mode: number, flush: boolean): void {
+  const file = openSync(path, "wx", mode);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    fchmodSync(file, mode); // the mode that was asked for, whatever the umask
+    if (flush) fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Removes the directories that were made, from the innermost out to `outermost`, as long as they are empty. */
+function removeEmpty(innermost: string, outermost: string): void {
+  for (let directory = innermost; directory.length >= outermost.length; directory = dirname(directory)) {
+    try {
+      rmdirSync(directory);
+    } catch {
+      return; // not empty: somebody else uses it
+    }
+  }
+}
+
+function orAbsent<T>(work: () => T, doing: string, path: string): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw failed(error, doing, path);
+  }
+}
+
+function failing<T>(work: () => T, doing: string, path: string): T {
+  try {
+    return work();
+  } catch (error) {
+    throw failed(error, doing, path);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied", EROFS: "the file system is read-only", ENOSPC: "no space left on the device", EDQUOT: "the disk quota is used up",
+  EISDIR: "it is a directory", EEXIST: "it exists already", ENAMETOOLONG: "the name is too long", EPERM: "operation not permitted", ENOENT: "no such file or directory", ENOTDIR: "a part of the path is not a directory",
+};
+
+function failed(error: unknown, doing: string, path: string): OnevirtError {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  return new OnevirtError("FILE_FAILED", `Cannot ${doing} "${path}": ${REASONS[code] ?? messageOf(error)}`, { cause: error });
+}

@@ -1,0 +1,77 @@
+import { closeSync, existsSync, openSync, readFileSync, readSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import type { ProcessTable, QemuProcess } from "../core/ports.ts";
+
+const UUID_ARGUMENT = /\0-uuid\0([0-9a-fA-F-]{36})\0/;
+
+/** /proc of this host (`root` is another place in tests). A process that ends while it is read is left out. */
+export class HostProcesses implements ProcessTable {
+  readonly #buffer = Buffer.allocUnsafe(128 * 1024);
+
+  constructor(
+    private readonly root = "/proc",
+    private readonly pidFiles = "/run/libvirt/qemu",
+  ) {}
+
+  qemu(): ReadonlyMap<string, QemuProcess> {
+    const found = new Map<string, QemuProcess>();
+    for (const pid of readdirSync(this.root)) {
+      const qemu = isNumber(pid) ? this.#qemuProcess(pid) : undefined;
+      if (qemu) found.set(qemu.uuid, qemu);
+    }
+    return found;
+  }
+
+  pidFile(name: string): number | undefined {
+    if (name.includes("/")) return undefined; // no name that libvirt accepts, and no path of ours
+    const pid = readText(`${this.pidFiles}/${name}.pid`)?.trim() ?? "";
+    return /^\d+$/.test(pid) && existsSync(`${this.root}/${pid}`) ? Number(pid) : undefined;
+  }
+
+  cpuTotal(): { readonly ticks: number; readonly processors: number } {
+    const line = this.#read("stat")?.split("\n", 1)[0] ?? "";
+    const counters = line.split(/\s+/).slice(1, -2); // without guest and guest_nice: user and nice contain them (proc(5))
+    return { ticks: counters.reduce((sum, each) => sum + Number(each), 0), processors: availableParallelism() };
+  }
+
+  /** A QEMU is known by the word after `-uuid`; its name, user and binary may be anything. */
+  #qemuProcess(pid: string): QemuProcess | undefined {
+    const uuid = UUID_ARGUMENT.exec(this.#read(`${pid}/cmdline`) ?? "")?.[1]?.toLowerCase();
+    const stat = uuid && this.#read(`${pid}/stat`);
+    if (!uuid || !stat) return undefined;
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name before may hold blanks and brackets
+    const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
+    const status = this.#read(`${pid}/status`) ?? "";
+    return { pid: Number(pid), uuid, state: fields[0] ?? "", residentKiB: kib(status, "VmRSS"), swapKiB: kib(status, "VmSwap"), cpuTicks: ticks, startTicks: Number(fields[19]) };
+  }
+
+  #read(name: string): string | undefined {
+    try {
+      const file = openSync(`${this.root}/${name}`, "r");
+      try {
+        return this.#buffer.toString("latin1", 0, readSync(file, this.#buffer, 0, this.#buffer.length, 0));
+      } finally {
+        closeSync(file);
+      }
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function kib(status: string, field: string): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+}
+
+function isNumber(name: string): boolean {
+  const first = name.charCodeAt(0);
+  return first >= 48 && first <= 57;
+}

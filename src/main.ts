@@ -1,0 +1,29 @@
+import { basename } from "node:path";
+import { findAction } from "./actions/table.ts";
+
+/** Names under which the executable is oned's driver process. */
+const DRIVER_NAMES: ReadonlySet<string> = new Set(["one_vmm_exec", "one_vmm_sh", "one_vmm_ssh"]);
+
+process.on("uncaughtException", fail);
+process.on("unhandledRejection", fail);
+
+// An abandoned thread may still be inside libvirt; it ends with the process.
+process.exit(await main(basename(process.argv0), process.argv.slice(2)));
+
+/** How was I called? One row, load it, exit code. */
+async function main(name: string, argv: readonly string[]): Promise<number> {
+  if (findAction(name)) return (await import("./run-action.ts")).runAction(name, argv);
+  //DRV if (DRIVER_NAMES.has(name)) return (await import("./cli/driver.ts")).driverMain(argv, name);
+  const [command = "help", ...rest] = argv;
+  if (command === "vmm" && rest[0] !== undefined && !rest[0].startsWith("-")) return (await import("./run-action.ts")).runAction(rest[0], rest.slice(1));
+  if (command === "version" || command === "--version" || command === "-v") return (await import("./cli/version.ts")).version(rest);
+  //DRV if (command === "driver") return (await import("./cli/driver.ts")).driverMain(rest, "onevirt driver");
+  return (await import("./cli/root.ts")).runCli(argv);
+}
+
+/** What nobody caught is our defect: one line, and the stack only for who asks. */
+function fail(error: unknown): never {
+  console.error(`Cannot go on: ${error instanceof Error ? error.message : String(error)}`);
+  if (process.env.ONEVIRT_DEBUG) console.error(error);
+  process.exit(1);
+}

@@ -1,0 +1,32 @@
+import type { DomainDocument } from "../codec/domain-document.ts";
+
+const FEATURES = ["acpi", "apic", "pae"] as const;
+
+/** What the wild-VM import of oned 5.x needs, in upstream's exact lines (actions.md 15.4). Disks and NICs are not part of it. */
+export function importTemplate(domain: DomainDocument, uuid: string): string {
+  const features = FEATURES.filter((name) => domain.features.includes(name)).map((name) => `  ${name.toUpperCase()}="yes"`);
+  return [
+    `NAME="${escape(domain.name)}"`,
+    `CPU=${domain.vcpu}`,
+    `VCPU=${domain.vcpu}`,
+    `MEMORY=${Math.floor(Number(domain.memoryKiB) / 1024)}`,
+    'HYPERVISOR="kvm"',
+    `IMPORT_VM_ID="${uuid}"`,
+    `OS=[ARCH="${escape(domain.arch)}"]`,
+    `FEATURES=[\n${features.join(",\n")}]`,
+    "",
+    graphics(domain, "spice"),
+    graphics(domain, "vnc"),
+    "",
+  ].join("\n");
+}
+
+function graphics({ graphics: all }: DomainDocument, type: string): string {
+  const found = all.find((each) => each.type === type);
+  return found ? `GRAPHICS = [ TYPE="${type}", PORT="${escape(found.port)}" ]` : "";
+}
+
+/** A quote inside a value ends it; upstream does not escape it and loses the template. */
+function escape(value: string): string {
+  return value.replace(/[\\"]/g, "\\$&").replace(/[\r\n]+/g, " ");
+}

@@ -1,0 +1,58 @@
+import { findAction, type Action, type ActionInput, type ActionName } from "./actions/table.ts";
+import { findTree, openContext, readGeneration, type Surroundings } from "./context.ts";
+import { ERRORS, messageOf, OnevirtError } from "./core/errors.ts";
+import { failureLines, logLine } from "./core/report.ts";
+import { openTracer } from "./host/trace.ts";
+
+/** stdin beyond this is no document of a VM; it is not read to its end. */
+const MAX_STDIN_BYTES = 6 * 1024 * 1024;
+
+/** Runs one action as oned calls it: arguments by position, one line on stdout at most, errors on stderr in oned's form. Gives the exit code. */
+export async function runAction(name: string, argv: readonly string[]): Promise<number> {
+  const surroundings = surround(name);
+  const row = findAction(name);
+  try {
+    if (!row) throw new OnevirtError("BAD_ARGUMENT", `there is no action ${JSON.stringify(name)}`, { hint: "onevirt help lists them" });
+    const input = { arguments: readArguments(row, name, argv), stdin: row.stdin === "none" ? "" : await readStdin() } satisfies ActionInput;
+    using context = await openContext(name as ActionName, surroundings);
+    const answer = await (await row.load()).run(input, context);
+    if (answer !== "") console.log(answer);
+    return 0;
+  } catch (error) {
+    return report(error, name, row, argv, surroundings);
+  }
+}
+
+function surround(action: string): Surroundings {
+  const tree = findTree(process.env, process.execPath);
+  const trace = process.env.ONEVIRT_TRACE;
+  return { tree, trace, tracer: openTracer(trace), generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, action, text)) } };
+}
+
+/** Arguments by the names of the row. Missing, empty and surplus ones are refused: a shifted argument could name another VM. */
+export function readArguments(row: Action, name: string, argv: readonly string[]): Record<string, string> {
+  const usage = `usage: ${name} ${row.arguments.map((each) => (each.optional ? `[${each.name}]` : each.name)).join(" ")}`;
+  if (argv.length > row.arguments.length) throw new OnevirtError("BAD_ARGUMENT", `${argv.length} arguments were given, at most ${row.arguments.length} are expected`, { hint: usage });
+  const missing = row.arguments.find(({ optional, mayBeEmpty }, index) => (argv[index] === undefined ? !optional : argv[index] === "" && !mayBeEmpty && !optional));
+  if (missing) throw new OnevirtError("BAD_ARGUMENT", `the argument ${missing.name} is missing`, { hint: usage });
+  return Object.fromEntries(argv.map((value, index) => [row.arguments[index]?.name ?? "", value]));
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of Bun.stdin.stream()) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_STDIN_BYTES) break; // the length check of the document gives the message
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function report(error: unknown, name: string, row: Action | undefined, argv: readonly string[], { generation }: Surroundings): number {
+  const ours = error instanceof OnevirtError ? error : new OnevirtError("LIBVIRT_FAILED", `defect in onevirt: ${messageOf(error)}`, { cause: error, hint: "report it with the output of ONEVIRT_TRACE" });
+  if (!(error instanceof OnevirtError) && process.env.ONEVIRT_DEBUG) console.error(error);
+  const start = (row?.failure ?? "Cannot run the action").replace("{1}", argv[0] || "the VM");
+  console.error(failureLines(ours, name, start, generation).join("\n"));
+  return ERRORS[ours.code].exit;
+}
