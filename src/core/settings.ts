@@ -171,6 +171,7 @@ const BAD = {
   control: "contains a control character",
   blank: "contains a blank",
   empty: "is empty",
+  noCommand: "expected a command, found only blanks",
 } as const;
 
 function read(row: Row, raw: string): Reading {
@@ -216,7 +217,7 @@ function readDigits(raw: string, orElse: string): Reading<string> {
 function readWords(row: Row, raw: string): Reading<readonly string[]> {
   const words = raw.split(BLANK).filter((word) => word !== "");
   if (words.some((word) => CONTROL.test(word))) return { problem: BAD.control };
-  return words.length === 0 && row.kind === "command" ? { problem: expected("a command", raw) } : { value: words };
+  return words.length === 0 && row.kind === "command" ? { problem: BAD.noCommand } : { value: words };
 }
 
 function readUri(raw: string): Reading<string> {
