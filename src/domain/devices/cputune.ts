@@ -1,0 +1,72 @@
+import { type DomainNode, element, type Part, textElement, warning } from "../element.ts";
+import { cannot, type Contributor, type Facts } from "../facts.ts";
+import type { VectorView } from "../levels.ts";
+import type { NumaNode } from "../numa.ts";
+import { readFloat, wholeInteger } from "../numbers.ts";
+import { derived, type Sourced, type Value } from "../source.ts";
+
+/** `<cputune>`: the VM's share of the processors, and which of them it may use. */
+export const cputune: Contributor = (facts) => {
+  const { value, warnings } = shares(facts);
+  const rule = "cputune always holds the shares";
+  return [element("cputune", {}, [textElement("shares", value, { rule: SHARES }), ...pinning(facts)], { rule }), ...warnings];
+};
+
+const SHARES = "shares are CPU × 1024 rounded up, or CPU × 100 where the host has cgroups version 2";
+
+/** Weight of one CPU, and the limits of the weight, in both versions of cgroups. */
+const WEIGHTS = { v1: { base: 1024, min: 1, max: 262_144 }, v2: { base: 100, min: 1, max: 10_000 } } as const;
+
+/** Compat: oned multiplies in single precision; in double precision CPU 0.1 would be 11 on cgroups version 2. */
+function shares({ input, vm, inherited }: Facts): { readonly value: Value; readonly warnings: readonly Part[] } {
+  const cpu = vm.find("CPU");
+  const version = input.cgroups ?? versionOf(inherited.integer("CGROUPS_VERSION"));
+  const isV2 = version.text === "2";
+  const { base, min, max } = isV2 ? WEIGHTS.v2 : WEIGHTS.v1;
+  const exact = Math.ceil(Math.fround(base * Math.fround(readFloat(cpu?.text ?? "") ?? 0)));
+  const value = derived(Math.min(Math.max(exact, min), max), cpu, version);
+  const cpuWarning = readFloat(cpu?.text ?? "") === undefined ? [warning(`CPU "${cpu?.text ?? ""}" is not a number: the VM gets the smallest share.`)] : [];
+  const lowWarning = isV2 && value.text === "1" ? [warning("libvirt refuses cgroups weight 1: CPU is too small for a host with cgroups version 2.")] : [];
+  return { value, warnings: [...cpuWarning, ...lowWarning] };
+}
+
+function versionOf(version: Sourced & { readonly count: number }): Value {
+  return { text: String(version.count), sources: version.sources };
+}
+
+function pinning(facts: Facts): readonly DomainNode[] {
+  const emulatorCpus = facts.inherited.text("EMULATOR_CPUS");
+  if (!facts.topology || !usesHostNodes(facts.topology))
+    return emulatorCpus.text === "" ? [] : [emulatorPin(emulatorCpus)];
+  const policy = facts.topology.get("PIN_POLICY");
+  const pinned = facts.numaNodes.filter((node) => node.totalCpus.count > 0 && node.cpus.text !== "");
+  let vcpu = 0;
+  const pins = pinned.flatMap((node) => Array.from({ length: node.totalCpus.count }, (_, index) => vcpuPin(facts, node, policy, index, vcpu++)));
+  const everyone = derived(pinned.map(({ cpus }) => cpus.text).join(","), ...pinned.map(({ cpus }) => cpus));
+  const emulator = emulatorCpus.text === "" ? everyone : emulatorCpus;
+  return [...pins, ...(emulator.text === "" ? [] : [emulatorPin(emulator)])];
+}
+
+/** Whether the VM is bound to nodes of the host: pinned, with an affinity, or with huge pages. */
+function usesHostNodes(topology: VectorView): boolean {
+  const policy = topology.get("PIN_POLICY").text.toUpperCase();
+  const affinity = wholeInteger(topology.get("NODE_AFFINITY").text) ?? -1;
+  const hugePages = wholeInteger(topology.get("HUGEPAGE_SIZE").text) ?? 0;
+  return ["CORE", "THREAD", "SHARED"].includes(policy) || affinity !== -1 || hugePages > 0;
+}
+
+function emulatorPin(cpuset: Value): DomainNode {
+  return element("emulatorpin", { cpuset }, undefined, { because: [cpuset], rule: "QEMU's own threads run on EMULATOR_CPUS, or where the processors run" });
+}
+
+function vcpuPin(facts: Facts, node: NumaNode, policy: Value, index: number, vcpu: number): DomainNode {
+  const because = [node.totalCpus, node.cpus];
+  return element("vcpupin", { vcpu: derived(vcpu, ...node.before, node.totalCpus), cpuset: cpuset(facts, node, policy, index) }, undefined, { because, rule: "CORE and THREAD bind each processor to its own of CPUS, other policies to all of CPUS" });
+}
+
+function cpuset(facts: Facts, { cpus, cell }: NumaNode, policy: Value, index: number): Value {
+  if (!["CORE", "THREAD"].includes(policy.text.toUpperCase())) return cpus;
+  const own = cpus.text.split(",").filter((each) => each !== "")[index];
+  if (own === undefined) throw cannot(facts.input, `NUMA_NODE ${cell} has fewer CPUS than TOTAL_CPUS`);
+  return derived(own, cpus, policy);
+}

@@ -1,0 +1,40 @@
+import { cdataElement, type DomainNode, element } from "../element.ts";
+import type { Facts } from "../facts.ts";
+import { saturated, UINT32, UINT64 } from "../numbers.ts";
+import { derived, orElse, type Value } from "../source.ts";
+import type { Disk } from "./disk-plan.ts";
+
+type Limit = (key: string) => Value;
+
+/** `<iotune>`, when any rate or maximum is set; it may stay empty. */
+export function ioTune({ inherited }: Facts, { view }: Disk): readonly DomainNode[] {
+  const limit: Limit = (key) => orElse(view.get(key), inherited.keyText("DISK", key));
+  const rates = ["TOTAL", "READ", "WRITE"].flatMap((who) => ["BYTES", "IOPS"].flatMap((what) => [limit(`${who}_${what}_SEC`), limit(`${who}_${what}_SEC_MAX`)]));
+  const set = rates.filter(({ text }) => text !== "");
+  if (set.length === 0) return [];
+  return [element("iotune", {}, [...rate("BYTES", limit, UINT64), ...rate("IOPS", limit, UINT32), ...sizeIops(limit)], { because: set, rule: "throttling keys of the disk, else DISK of host, cluster or defaults" })];
+}
+
+/** A limit on the total replaces limits on reads and writes. */
+function rate(what: "BYTES" | "IOPS", limit: Limit, range: typeof UINT64): readonly DomainNode[] {
+  const total = limit(`TOTAL_${what}_SEC`).text !== "" || limit(`TOTAL_${what}_SEC_MAX`).text !== "";
+  return (total ? ["TOTAL"] : ["READ", "WRITE"]).flatMap((who) => group(`${who}_${what}_SEC`, limit, range));
+}
+
+/** The rate, a maximum when it is greater, and how long the maximum may last. */
+function group(key: string, limit: Limit, range: typeof UINT64): readonly DomainNode[] {
+  const [base, max, length] = [limit(key), limit(`${key}_MAX`), limit(`${key}_MAX_LENGTH`)];
+  const write = (suffix: string, value: Value) => (value.text === "" ? [] : [number(`${key}${suffix}`, value, range)]);
+  const bursts = max.text !== "" && saturated(max.text, range) > saturated(base.text, range);
+  return [...write("", base), ...(bursts ? [...write("_MAX", max), ...write("_MAX_LENGTH", length)] : [])];
+}
+
+function sizeIops(limit: Limit): readonly DomainNode[] {
+  const size = limit("SIZE_IOPS_SEC");
+  const counted = ["TOTAL", "READ", "WRITE"].some((who) => limit(`${who}_IOPS_SEC`).text !== "");
+  return size.text !== "" && counted ? [number("SIZE_IOPS_SEC", size, UINT32)] : [];
+}
+
+function number(key: string, value: Value, range: typeof UINT64): DomainNode {
+  return cdataElement(key.toLowerCase(), derived(saturated(value.text, range), value), { rule: key });
+}
