@@ -16,6 +16,7 @@ import { SudoHelpers } from "./host/root-helpers.ts";
 import { FileState } from "./host/state.ts";
 import { GuardedHypervisor } from "./libvirt/guarded.ts";
 import type { Thread } from "./libvirt/worker-call.ts";
+import { startThread } from "./thread.ts";
 
 /** Where the remotes tree is that this process belongs to. */
 export function findTree(environment: NodeJS.ProcessEnv, executable: string): string {
@@ -36,23 +37,19 @@ export interface Surroundings {
   readonly tracer: Tracer | undefined;
   readonly log: Log;
   readonly generation: Generation;
-}
-
-/** Starts the thread where libvirt may block; its file is the executable's second entry point. */
-export function startWorker(): Thread {
-  return new Worker(new URL("./worker.ts", import.meta.url)) as unknown as Thread;
+  /** A thread for libvirt that was started ahead; it loads the library while the configuration is read. */
+  readonly thread: Thread;
 }
 
 /** The context of one action: configuration read, everything else opened on first use. */
 export async function openContext(name: ActionName, surroundings: Surroundings): Promise<Context & Disposable> {
-  const { tree, trace, tracer, log, generation } = surroundings;
+  const { tree, trace, tracer, log, generation, thread } = surroundings;
   const row: Action = actions[name];
   const files = new HostFiles(tracer);
   const commands = new HostCommands(tracer);
   const loaded = await loadSettings(findSources(tree, files), Object.keys(actions), (argv, seconds) => commands.run(argv, Deadline.after(seconds, systemClock)));
   const settings = requireSettings(loaded, name, row.settings);
-  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly: row.readOnly ?? false, startWorker, trace, tracer });
-  hypervisor.warm(); // the thread starts while this one goes on
+  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly: row.readOnly ?? false, startWorker: firstThen(thread, startThread), trace, tracer });
   return {
     settings, generation, hypervisor, files, commands, clock: systemClock, log,
     processes: new HostProcesses(),
@@ -61,6 +58,16 @@ export async function openContext(name: ActionName, surroundings: Surroundings):
     root: new SudoHelpers(commands, { sudo: settings.kvmrc.SUDO, vgpu: settings.onevirt.VGPU_HELPER, vtpm: settings.onevirt.VTPM_HELPER }),
     deadline: Deadline.after(limitSeconds(name, row, settings), systemClock),
     [Symbol.dispose]: () => hypervisor[Symbol.dispose](),
+  };
+}
+
+/** The thread that was started ahead, then new ones: an abandoned thread is never used again. */
+function firstThen(thread: Thread, start: () => Thread): () => Thread {
+  let ahead: Thread | undefined = thread;
+  return () => {
+    const next = ahead ?? start();
+    ahead = undefined;
+    return next;
   };
 }
 

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { findAction } from "./actions/table.ts";
+import { startThread } from "./thread.ts";
 
 /** Names under which the executable is oned's driver process. */
 const DRIVER_NAMES: ReadonlySet<string> = new Set(["one_vmm_exec", "one_vmm_sh", "one_vmm_ssh"]);
@@ -12,13 +13,19 @@ process.exit(await main(basename(process.argv0), process.argv.slice(2)));
 
 /** How was I called? One row, load it, exit code. */
 async function main(name: string, argv: readonly string[]): Promise<number> {
-  if (findAction(name)) return (await import("./run-action.ts")).runAction(name, argv);
+  if (findAction(name)) return action(name, argv);
   //DRV if (DRIVER_NAMES.has(name)) return (await import("./cli/driver.ts")).driverMain(argv, name);
   const [command = "help", ...rest] = argv;
-  if (command === "vmm" && rest[0] !== undefined && !rest[0].startsWith("-")) return (await import("./run-action.ts")).runAction(rest[0], rest.slice(1));
+  if (command === "vmm" && rest[0] !== undefined && !rest[0].startsWith("-")) return action(rest[0], rest.slice(1));
   if (command === "version" || command === "--version" || command === "-v") return (await import("./cli/version.ts")).version(rest);
   //DRV if (command === "driver") return (await import("./cli/driver.ts")).driverMain(rest, "onevirt driver");
   return (await import("./cli/root.ts")).runCli(argv);
+}
+
+/** The thread goes first: it loads libvirt while this one reads code and configuration. */
+async function action(name: string, argv: readonly string[]): Promise<number> {
+  const thread = startThread();
+  return (await import("./run-action.ts")).runAction(name, argv, thread);
 }
 
 /** What nobody caught is our defect: one line, and the stack only for who asks. */

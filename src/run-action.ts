@@ -3,13 +3,14 @@ import { findTree, openContext, readGeneration, type Surroundings } from "./cont
 import { ERRORS, messageOf, OnevirtError } from "./core/errors.ts";
 import { failureLines, logLine } from "./core/report.ts";
 import { openTracer } from "./host/trace.ts";
+import type { Thread } from "./libvirt/worker-call.ts";
 
 /** stdin beyond this is no document of a VM; it is not read to its end. */
 const MAX_STDIN_BYTES = 6 * 1024 * 1024;
 
 /** Runs one action as oned calls it: arguments by position, one line on stdout at most, errors on stderr in oned's form. Gives the exit code. */
-export async function runAction(name: string, argv: readonly string[]): Promise<number> {
-  const surroundings = surround(name);
+export async function runAction(name: string, argv: readonly string[], thread: Thread): Promise<number> {
+  const surroundings = surround(name, thread);
   const row = findAction(name);
   try {
     if (!row) throw new OnevirtError("BAD_ARGUMENT", `there is no action ${JSON.stringify(name)}`, { hint: "onevirt help lists them" });
@@ -23,10 +24,11 @@ export async function runAction(name: string, argv: readonly string[]): Promise<
   }
 }
 
-function surround(action: string): Surroundings {
+function surround(action: string, thread: Thread): Surroundings {
   const tree = findTree(process.env, process.execPath);
   const trace = process.env.ONEVIRT_TRACE;
-  return { tree, trace, tracer: openTracer(trace), generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, action, text)) } };
+  thread.postMessage({ prepare: true, trace });
+  return { tree, trace, thread, tracer: openTracer(trace), generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, action, text)) } };
 }
 
 /** Arguments by the names of the row. Missing, empty and surplus ones are refused: a shifted argument could name another VM. */

@@ -10,7 +10,7 @@ interface OperatorCommand {
 
 /** What people type, besides the actions. */
 const commands: Readonly<Record<string, OperatorCommand>> = {
-  //CFG config: { summary: "Show the configuration and where it comes from, or check it", load: () => asCommand(import("./config.ts")) },
+  config: { summary: "Show the configuration and where it comes from, or check it", load: () => asCommand(import("./config.ts")) },
   remotes: { summary: "Write, install or take back the tree that onehost sync ships", load: () => asCommand(import("./remotes.ts")) },
 };
 

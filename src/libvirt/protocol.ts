@@ -22,8 +22,14 @@ export interface Request {
   readonly args: readonly unknown[];
 }
 
-/** What a worker receives: first a start, then requests, at last "stop". */
-export type Message = Start | Request | "stop";
+/** Loads the library ahead of the start, while the other thread still reads the configuration. */
+export interface Prepare {
+  readonly prepare: true;
+  readonly trace: string | undefined;
+}
+
+/** What a worker receives: perhaps a prepare, then a start, then requests, at last "stop". */
+export type Message = Prepare | Start | Request | "stop";
 
 /** An error as plain data: classes do not survive the way between threads. */
 export interface PlainError {

@@ -13,26 +13,35 @@ export interface Port {
   close(): void;
 }
 
-/** Serves one worker thread: the first message says what it is for, each later one is one blocking operation. */
+/** Serves one worker thread: the start says what it is for, each request is one blocking operation. */
 export function serve(port: Port, tracerFor: (trace: string | undefined) => Tracer | undefined): void {
   let hypervisor: BlockingHypervisor | undefined;
+  let library: Library | undefined;
   let start: Start | undefined;
+  const load = (trace: string | undefined, paths?: readonly string[]) => (library ??= new Library(tracerFor(trace), paths));
+  const open = ({ trace, libraryPaths, uri, readOnly }: Start) => new BlockingHypervisor(load(trace, libraryPaths), uri, readOnly);
   port.receive((message) => {
     if (message === "stop") {
       hypervisor?.[Symbol.dispose]();
       return port.close();
     }
+    if ("prepare" in message) return attempt(() => load(message.trace));
     if ("role" in message) {
       start = message;
-      if (message.role === "listener") listenFor(message, port, tracerFor(message.trace));
+      if (message.role === "listener") listenFor(message, port, () => load(message.trace, message.libraryPaths));
       return;
     }
-    port.send(answer(message, () => (hypervisor ??= open(required(start), tracerFor(start?.trace)))));
+    port.send(answer(message, () => (hypervisor ??= open(required(start)))));
   });
 }
 
-function open(start: Start, tracer: Tracer | undefined): BlockingHypervisor {
-  return new BlockingHypervisor(new Library(tracer, start.libraryPaths), start.uri, start.readOnly);
+/** A library that cannot be loaded is reported by the first request, where somebody waits for the answer. */
+function attempt(work: () => unknown): void {
+  try {
+    work();
+  } catch {
+    return;
+  }
 }
 
 function answer({ id, operation, args }: Request, hypervisor: () => BlockingHypervisor): Reply {
@@ -45,14 +54,14 @@ function answer({ id, operation, args }: Request, hypervisor: () => BlockingHype
   }
 }
 
-function listenFor(start: Start, port: Port, tracer: Tracer | undefined): void {
+function listenFor(start: Start, port: Port, library: () => Library): void {
   const reports = {
     ready: () => port.send({ event: "ready" }),
     stopped: (uuid: string) => port.send({ event: "stopped", uuid }),
     lost: (reason: string) => port.send({ event: "lost", error: { code: "LIBVIRT_UNREACHABLE", message: `Cannot listen to events: ${reason}` } }),
   } as const;
   try {
-    listen(new Library(tracer, start.libraryPaths), start.uri, reports, () => Atomics.load(start.end, 0) === 1);
+    listen(library(), start.uri, reports, () => Atomics.load(start.end, 0) === 1);
   } catch (error) {
     port.send({ event: "lost", error: toPlain(error) });
   }

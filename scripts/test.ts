@@ -1,0 +1,102 @@
+// Runs all tests in order of cost and prints one closing line `N passed, N failed`. `--fast` stops before everything that needs a hypervisor.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+interface Group {
+  readonly name: string;
+  /** Folders and files for bun test; those that do not exist are left out. */
+  readonly paths: readonly string[];
+  readonly needs?: "executable" | "lab";
+  readonly fast?: true;
+}
+
+const GROUPS: readonly Group[] = [
+  { name: "units", fast: true, paths: ["test/unit", "test/golden", "test/layers.test.ts", "test/dependencies.test.ts", "test/specification.test.ts"] },
+  { name: "libvirt", fast: true, paths: ["test/libvirt"] },
+  { name: "conformance", fast: true, paths: ["test/conformance"] },
+  { name: "executable", needs: "executable", paths: ["test/contract"] },
+  { name: "driver", needs: "executable", paths: ["test/driver"] },
+  { name: "hypervisor", needs: "lab", paths: ["test/qemu"] },
+];
+
+const top = join(import.meta.dir, "..");
+process.chdir(top);
+const fast = process.argv.includes("--fast");
+const only = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const reports = mkdtempSync(join(tmpdir(), "onevirt-test-"));
+let passed = 0;
+let failed = 0;
+
+const began = performance.now();
+try {
+  if (only.length === 0) {
+    step("types", ["node_modules/.bin/tsc", "--noEmit", "-p", "."]);
+    step("generated files", [process.execPath, "scripts/gen.ts", "--check"]);
+  }
+  for (const group of GROUPS.filter(({ name, fast: isFast }) => (only.length > 0 ? only.includes(name) : !fast || isFast))) runGroup(group);
+} finally {
+  rmSync(reports, { recursive: true, force: true });
+}
+console.log(`all of it took ${elapsed(began)}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);
+
+/** One check that passes or fails as a whole. */
+function step(name: string, command: readonly string[]): void {
+  const start = performance.now();
+  const { exitCode } = Bun.spawnSync([...command], { stdio: ["ignore", "inherit", "inherit"] });
+  if (exitCode === 0) passed++;
+  else failed++;
+  console.log(`== ${name}: ${exitCode === 0 ? "passed" : "FAILED"} in ${elapsed(start)}`);
+}
+
+function runGroup(group: Group): void {
+  const paths = group.paths.filter((path) => existsSync(path));
+  if (paths.length === 0) return;
+  const start = performance.now();
+  console.log(`== ${group.name}: ${paths.join(" ")}`);
+  if (group.needs && !prepare(group)) return;
+  try {
+    count(group.name, bunTest(group.name, paths));
+  } finally {
+    if (group.needs === "lab" && !process.env.ONEVIRT_KEEP_LAB) shell(["scripts/lab", "down"]);
+  }
+  console.log(`== ${group.name} took ${elapsed(start)}`);
+}
+
+/** Sets up what a group needs; a group that cannot run counts as a failure, never as a pass. */
+function prepare({ name, needs }: Group): boolean {
+  const ready = shell([process.execPath, "scripts/build.ts"]) && (needs !== "lab" || (shell(["scripts/lab", "up"]) && shell(["scripts/lab", "guest"])));
+  if (!ready) {
+    failed++;
+    console.log(`== ${name}: FAILED, its set-up did not succeed`);
+  }
+  return ready;
+}
+
+function bunTest(name: string, paths: readonly string[]): { readonly exitCode: number; readonly report: string } {
+  const report = join(reports, `${name}.xml`);
+  const command = [process.execPath, "test", "--timeout", "60000", "--reporter=junit", `--reporter-outfile=${report}`, ...paths.map((path) => `./${path}`)];
+  const { exitCode } = Bun.spawnSync(command, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CI: process.env.CI ?? "" } });
+  return { exitCode, report };
+}
+
+/** Counts from the report, not from the exit code alone: a test that ends the process would end it with 0 (bun-notes 6.2). */
+function count(name: string, { exitCode, report }: { exitCode: number; report: string }): void {
+  const root = existsSync(report) ? /<testsuites[^>]*>/.exec(readFileSync(report, "utf8"))?.[0] : undefined;
+  const number = (attribute: string) => Number(new RegExp(`\\b${attribute}="(\\d+)"`).exec(root ?? "")?.[1] ?? 0);
+  const [tests, failures, skipped] = [number("tests"), number("failures"), number("skipped")];
+  const broken = failures === 0 && (exitCode !== 0 || tests === 0) ? 1 : 0;
+  passed += tests - failures - skipped;
+  failed += failures + broken + skipped;
+  console.log(`== ${name}: ${tests - failures - skipped} passed, ${failures + broken} failed${skipped > 0 ? `, ${skipped} skipped, which counts as failed` : ""}`);
+}
+
+function shell(command: readonly string[]): boolean {
+  return Bun.spawnSync([...command], { stdio: ["ignore", "inherit", "inherit"] }).exitCode === 0;
+}
+
+function elapsed(start: number): string {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,6 @@
+import type { Thread } from "./libvirt/worker-call.ts";
+
+/** Starts the thread where libvirt may block; its file is the executable's second entry point. */
+export function startThread(): Thread {
+  return new Worker(new URL("./worker.ts", import.meta.url)) as unknown as Thread;
+}
