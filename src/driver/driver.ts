@@ -1,0 +1,100 @@
+import { logLine, parseRequestLine, resultLine } from "../codec/oned-line.ts";
+import { peekHost } from "../codec/driver-message.ts";
+import { redactPayload } from "../codec/redact-message.ts";
+import { findAction } from "./action-table.ts";
+import { runAction } from "./engine.ts";
+import type { Request } from "./facts.ts";
+import { FAREWELL_SECONDS, GRACE_SECONDS } from "./limits.ts";
+import { Queue, sameId } from "./queue.ts";
+import type { World } from "./world.ts";
+
+interface Running {
+  readonly id: string;
+  readonly control: AbortController;
+}
+
+/** The conversation with oned: lines in, results out (driver-protocol.md 2, 3, 8). */
+export class Driver {
+  /** Settles when the driver has ended: nothing runs any more. */
+  readonly ended: Promise<void>;
+  readonly #queue: Queue;
+  readonly #running = new Set<Running>();
+  #settleEnded: () => void = () => undefined;
+  #isEnding = false;
+
+  constructor(private readonly world: World, private readonly ending: AbortController) {
+    const { threads, parallel } = world.settings.options;
+    this.#queue = new Queue({ threads, parallel });
+    this.ended = new Promise((resolve) => (this.#settleEnded = resolve));
+  }
+
+  /** One line of oned, without its line feed. */
+  line(text: string): void {
+    const request = parseRequestLine(text, (action) => findAction(action) !== undefined);
+    switch (request.kind) {
+      case "ignored": return;
+      case "unknown": return this.world.output.line(logLine("W", "-1", request.reason));
+      case "refused": return this.#answer(request.action, request.id, false, request.reason);
+      case "cancel": return this.#cancel(request.id);
+      case "control": return request.action === "INIT" ? this.world.output.line("INIT SUCCESS - -\n") : this.finalize();
+      case "action": return this.#accept(request);
+    }
+  }
+
+  /** Takes nothing more, and lets what runs come to its end for a while; then ends it. oned kills after 10 s (driver-protocol.md 2.2). */
+  finalize(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.ending.abort();
+    this.#queue.close();
+    const stop = this.world.timers.after(FAREWELL_SECONDS * 1000, () => this.abandon());
+    void this.ended.then(stop);
+    this.#endWhenIdle();
+  }
+
+  /** Ends what still runs. Its results go nowhere any more. */
+  abandon(): void {
+    this.finalize();
+    for (const { control } of this.#running) control.abort();
+    this.world.timers.after((GRACE_SECONDS - 2) * 1000, () => this.#settleEnded());
+  }
+
+  #accept(request: Request): void {
+    if (this.#isEnding) return;
+    this.world.recorder?.record({ event: "request", action: request.action, id: request.id, line: replayLine(request) });
+    // Without -p the host decides who waits; a host that only a full reading can tell waits for nobody, like upstream.
+    this.#queue.add(request.id, peekHost(request.payload), (release) => void this.#run(request, release));
+  }
+
+  async #run(request: Request, release: () => void): Promise<void> {
+    const running: Running = { id: request.id, control: new AbortController() };
+    this.#running.add(running);
+    const { success, info } = await runAction(request, this.world, running.control.signal);
+    this.#running.delete(running);
+    if (!running.control.signal.aborted) this.#answer(request.action, request.id, success, info);
+    release();
+    this.#endWhenIdle();
+  }
+
+  /** Stops the work of one VM: oned has already decided the outcome, so no result is sent (driver-protocol.md 8). */
+  #cancel(id: string): void {
+    const running = [...this.#running].find((each) => sameId(each.id, id) && !each.control.signal.aborted);
+    if (running) running.control.abort();
+    else this.#queue.remove(id);
+    this.world.output.line(logLine("I", id, `Driver command for ${id} cancelled`));
+  }
+
+  #answer(action: string, id: string, success: boolean, info: string): void {
+    this.world.output.line(resultLine(action, success, id, info));
+    this.world.recorder?.record({ event: "result", action, id, success, info: info.slice(0, 4000) });
+  }
+
+  #endWhenIdle(): void {
+    if (this.#isEnding && this.#running.size === 0) this.#settleEnded();
+  }
+}
+
+/** The request as it can be given to a driver again. */
+function replayLine({ action, id, payload, oldForm }: Request): string {
+  return `${action} ${oldForm ? "" : " "}${id} ${redactPayload(payload)}`;
+}
