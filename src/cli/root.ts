@@ -98,9 +98,9 @@ function actionHelp(name: string, { summary, arguments: args, settings, limitSec
 
 function report(error: unknown): number {
   const ours = error instanceof OnevirtError ? error : undefined;
-  console.error(`${messageOf(error)}${ours?.hint ? ` (${ours.hint})` : ""}`);
+  console.error(Bun.stripANSI(`${messageOf(error)}${ours?.hint ? ` (${ours.hint})` : ""}`));
   if (ours) return ERRORS[ours.code].exit;
-  return (error as { code?: string }).code?.startsWith("E_") ? 2 : 1;
+  return (error as Error).name === "CLIError" ? 2 : 1; // citty: unknown sub-command, missing argument
 }
 
 function wrongCall(reason: string): number {
