@@ -12,7 +12,7 @@ export const cpu: Contributor = (facts) => {
   if (model.value.text === "" && !topology && !memory.hotplug) return [];
   const numa = cells(facts);
   const nodes = [...modelNodes(facts, model), ...hotplugCell(facts), ...topologyNode(facts), ...numa.nodes];
-  const because = model.value.text !== "" ? [model.value] : topology ? [topology.presence] : [memory.max, memory.mode];
+  const because = model.value.text !== "" ? [model.value] : topology ? [topology.presence] : [memory.max, memory.mode, memory.memory];
   return [element("cpu", model.attributes, nodes, { because, rule: "a CPU model, a topology or memory that is plugged in needs a cpu section" }), ...numatune(facts), ...model.warnings, ...numa.warnings];
 };
 
@@ -55,7 +55,7 @@ function hotplugCell({ memory, numaNodes, vcpu }: Facts): readonly DomainNode[] 
   if (!memory.hotplug || numaNodes.length > 0) return [];
   const last = Math.max((wholeInteger(vcpu.text) ?? 1) - 1, 0);
   const attributes = { id: 0, cpus: derived(`0-${last}`, vcpu), memory: derived(kib(memory.memory), memory.memory), unit: "KiB" };
-  return [element("numa", {}, [element("cell", attributes)], { because: [memory.max, memory.mode], rule: "memory that is plugged in needs a NUMA cell with all processors" })];
+  return [element("numa", {}, [element("cell", attributes)], { because: [memory.max, memory.mode, memory.memory], rule: "memory that is plugged in needs a NUMA cell with all processors" })];
 }
 
 function topologyNode({ topology }: Facts): readonly DomainNode[] {

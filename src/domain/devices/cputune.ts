@@ -3,7 +3,7 @@ import { cannot, type Contributor, type Facts } from "../facts.ts";
 import type { VectorView } from "../levels.ts";
 import type { NumaNode } from "../numa.ts";
 import { readFloat, wholeInteger } from "../numbers.ts";
-import { derived, type Sourced, type Value } from "../source.ts";
+import { derived, NOTHING, type Sourced, type Value } from "../source.ts";
 
 /** `<cputune>`: the VM's share of the processors, and which of them it may use. */
 export const cputune: Contributor = (facts) => {
@@ -34,15 +34,18 @@ function versionOf(version: Sourced & { readonly count: number }): Value {
   return { text: String(version.count), sources: version.sources };
 }
 
+/** Keys of TOPOLOGY that bind a VM to nodes of the host. */
+const BINDING = ["PIN_POLICY", "NODE_AFFINITY", "HUGEPAGE_SIZE"] as const;
+
 function pinning(facts: Facts): readonly DomainNode[] {
   const emulatorCpus = facts.inherited.text("EMULATOR_CPUS");
   if (!facts.topology || !usesHostNodes(facts.topology))
     return emulatorCpus.text === "" ? [] : [emulatorPin(emulatorCpus)];
-  const policy = facts.topology.get("PIN_POLICY");
   const pinned = facts.numaNodes.filter((node) => node.totalCpus.count > 0 && node.cpus.text !== "");
   let vcpu = 0;
-  const pins = pinned.flatMap((node) => Array.from({ length: node.totalCpus.count }, (_, index) => vcpuPin(facts, node, policy, index, vcpu++)));
-  const everyone = derived(pinned.map(({ cpus }) => cpus.text).join(","), ...pinned.map(({ cpus }) => cpus));
+  const why = BINDING.map((key) => facts.topology?.get(key));
+  const pins = pinned.flatMap((node) => Array.from({ length: node.totalCpus.count }, (_, index) => vcpuPin(facts, node, why, index, vcpu++)));
+  const everyone = derived(pinned.map(({ cpus }) => cpus.text).join(","), ...pinned.flatMap(({ cpus, totalCpus }) => [cpus, totalCpus]), ...why);
   const emulator = emulatorCpus.text === "" ? everyone : emulatorCpus;
   return [...pins, ...(emulator.text === "" ? [] : [emulatorPin(emulator)])];
 }
@@ -59,9 +62,9 @@ function emulatorPin(cpuset: Value): DomainNode {
   return element("emulatorpin", { cpuset }, undefined, { because: [cpuset], rule: "QEMU's own threads run on EMULATOR_CPUS, or where the processors run" });
 }
 
-function vcpuPin(facts: Facts, node: NumaNode, policy: Value, index: number, vcpu: number): DomainNode {
-  const because = [node.totalCpus, node.cpus];
-  return element("vcpupin", { vcpu: derived(vcpu, ...node.before, node.totalCpus), cpuset: cpuset(facts, node, policy, index) }, undefined, { because, rule: "CORE and THREAD bind each processor to its own of CPUS, other policies to all of CPUS" });
+function vcpuPin(facts: Facts, node: NumaNode, why: readonly (Value | undefined)[], index: number, vcpu: number): DomainNode {
+  const because = [...node.before, node.totalCpus, node.cpus, ...why];
+  return element("vcpupin", { vcpu: derived(vcpu, ...node.before, node.totalCpus), cpuset: cpuset(facts, node, why[0] ?? NOTHING, index) }, undefined, { because, rule: "CORE and THREAD bind each processor to its own of CPUS, other policies to all of CPUS" });
 }
 
 function cpuset(facts: Facts, { cpus, cell }: NumaNode, policy: Value, index: number): Value {

@@ -27,6 +27,9 @@ export interface DiskPlan {
   readonly nextIoThread: Value | undefined;
 }
 
+type TakeThread = (bus: Value) => Value | undefined;
+type NextPort = (target: Value, bus: Value) => Value;
+
 /** Gives each disk its bus, thread, queues and address. */
 export function planDisks(facts: Facts): DiskPlan {
   const threads = roundRobin(facts);
@@ -35,7 +38,7 @@ export function planDisks(facts: Facts): DiskPlan {
   return { disks, nextIoThread: threads.peek() };
 }
 
-function planDisk(facts: Facts, view: VectorView, takeThread: () => Value | undefined, nextPort: (target: Value, bus: Value) => Value): Disk {
+function planDisk(facts: Facts, view: VectorView, takeThread: TakeThread, nextPort: NextPort): Disk {
   const id = view.get("DISK_ID");
   if (id.text === "") throw cannot(facts.input, "a DISK has no DISK_ID");
   const type = typeOf(view);
@@ -47,8 +50,8 @@ function planDisk(facts: Facts, view: VectorView, takeThread: () => Value | unde
   const virtio = bus.text === "virtio";
   return {
     view, id, type, target, cdrom, bus,
-    ioThread: virtio ? ioThread(facts, view, takeThread) : undefined,
-    queues: virtio ? blkQueues(facts, view) : NOTHING,
+    ioThread: virtio ? ioThread(facts, view, () => takeThread(bus)) : undefined,
+    queues: virtio ? blkQueues(facts, view, bus) : NOTHING,
     ...address(target, bus, nextPort),
   };
 }
@@ -64,13 +67,16 @@ function ioThread(facts: Facts, view: VectorView, take: () => Value | undefined)
   if (facts.ioThreads.count <= 0) return undefined;
   const asked = view.get("IOTHREAD");
   const number = wholeInteger(asked.text);
-  return number !== undefined && number >= 1 && number <= facts.ioThreads.count ? derived(number, asked) : take();
+  return number !== undefined && number >= 1 && number <= facts.ioThreads.count ? derived(number, asked, facts.ioThreads) : take();
 }
 
-function roundRobin({ ioThreads }: Facts): { readonly take: () => Value | undefined; readonly peek: () => Value | undefined } {
+/** Threads in turn; each depends on the disks that took one before. */
+function roundRobin({ ioThreads }: Facts): { readonly take: TakeThread; readonly peek: () => Value | undefined } {
   let next = 1;
-  const peek = () => (ioThreads.count > 0 ? derived(next, ioThreads) : undefined);
-  const take = () => {
+  const takers: Value[] = [];
+  const peek = () => (ioThreads.count > 0 ? derived(next, ioThreads, ...takers) : undefined);
+  const take = (bus: Value) => {
+    takers.push(bus);
     const thread = peek();
     next = (next % Math.max(ioThreads.count, 1)) + 1;
     return thread;
@@ -79,22 +85,27 @@ function roundRobin({ ioThreads }: Facts): { readonly take: () => Value | undefi
 }
 
 /** Compat: a malformed value of the disk means no queues; it does not fall back to the default. */
-function blkQueues({ all, vcpu }: Facts, view: VectorView): Value {
+function blkQueues({ all, vcpu }: Facts, view: VectorView, bus: Value): Value {
   const own = view.get("VIRTIO_BLK_QUEUES");
-  return queues(own.text === "" ? all.keyText("FEATURES", "VIRTIO_BLK_QUEUES") : own, vcpu);
+  const asked = queues(own.text === "" ? all.keyText("FEATURES", "VIRTIO_BLK_QUEUES") : own, vcpu);
+  return derived(asked.text, asked, bus);
 }
 
 /** Only `sd` names get an address. An IDE controller has no place for it: libvirt then chooses one. */
-function address(target: Value, bus: Value, nextPort: (target: Value, bus: Value) => Value): Pick<Disk, "sataController" | "scsiTarget"> {
+function address(target: Value, bus: Value, nextPort: NextPort): Pick<Disk, "sataController" | "scsiTarget"> {
   const none = { sataController: undefined, scsiTarget: undefined };
   if (!target.text.startsWith("sd") || bus.text === "ide") return none;
   if (bus.text === "sata") return { ...none, sataController: nextPort(target, bus) };
   const number = sdNumber(target.text);
-  return number >= 0 && number < 256 ? { ...none, scsiTarget: derived(number, target) } : none;
+  return number >= 0 && number < 256 ? { ...none, scsiTarget: derived(number, target, bus) } : none;
 }
 
 /** A SATA controller per disk; a PCI Express machine has number 0 already. */
-function sataPorts({ q35like, machine }: Facts): (target: Value, bus: Value) => Value {
+function sataPorts({ q35like, machine }: Facts): NextPort {
   let next = q35like ? 1 : 0;
-  return (target, bus) => derived(next++, target, bus, machine);
+  const users: Value[] = [];
+  return (target, bus) => {
+    users.push(target, bus);
+    return derived(next++, ...users, machine);
+  };
 }

@@ -1,6 +1,6 @@
 import { type DomainNode, element } from "../element.ts";
 import { cannot, type Facts } from "../facts.ts";
-import { derived, orElse, type Value } from "../source.ts";
+import { derived, orElse, sourcesOf, type Value } from "../source.ts";
 import type { Disk } from "./disk-plan.ts";
 import { authentication, networkSource } from "./network-source.ts";
 
@@ -17,8 +17,9 @@ type Describe = (facts: Facts, disk: Disk) => { readonly type: string; readonly 
 export function sourceOf(facts: Facts, disk: Disk): DiskSource {
   const { type, device, nodes } = describe(disk)(facts, disk);
   const diskType = disk.view.get("DISK_TYPE");
-  const because = orElse(disk.type, diskType);
-  return { type: derived(type, because, disk.type.text === "CDROM" ? diskType : undefined), device: derived(device, because), nodes };
+  const because = derived("", disk.type, ["CDROM", "RBD"].includes(disk.type.text) || type === "network" ? diskType : undefined);
+  const dependent = nodes.map((node) => (node.kind === "element" ? { ...node, sources: sourcesOf(node, because) } : node));
+  return { type: derived(type, because), device: derived(device, because), nodes: dependent };
 }
 
 function describe({ type, view }: Disk): Describe {

@@ -28,7 +28,7 @@ function disk(facts: Facts, each: Disk): readonly Part[] {
     ...bootOrder(view.get("ORDER")),
     ...(ownFlag(view, "READONLY").on ? [element("readonly", {}, undefined, { because: [view.get("READONLY")], rule: "READONLY=YES" })] : []),
     ...(view.get("SHAREABLE").text === "YES" ? [element("shareable", {}, undefined, { because: [view.get("SHAREABLE")], rule: "SHAREABLE=YES" })] : []),
-    ...(hasSerial(each) ? [textElement("serial", view.get("SERIAL"), { rule: "SERIAL" })] : []),
+    ...(hasSerial(each) ? [textElement("serial", view.get("SERIAL"), { because: [each.type, bus], rule: "SERIAL" })] : []),
     driver(facts, each),
     ...ioTune(facts, each),
     ...address(each),

@@ -17,7 +17,7 @@ export const features: Contributor = (facts) => {
   const enlightenments = hyperv.on ? hypervNodes(facts, hyperv) : { nodes: [], warnings: [] };
   const children = [
     ...simple("pae", pae),
-    ...(offersAcpi(facts) ? simple("acpi", acpi) : []),
+    ...(offersAcpi(facts) ? simple("acpi", acpi, ...acpiNeeds(facts)) : []),
     ...simple("apic", apic),
     ...enlightenments.nodes,
     ...stated("smm", facts.firmwareSecure, "FIRMWARE_SECURE: secure boot needs system management mode"),
@@ -33,8 +33,13 @@ function offersAcpi({ arch, firmware }: Facts): boolean {
   return arch.text !== "aarch64" || firmware.kind !== "bios";
 }
 
-function simple(name: string, flag: Flag): readonly DomainNode[] {
-  return flag.on ? [element(name, {}, undefined, { because: [flag], rule: `FEATURES/${name.toUpperCase()}` })] : [];
+/** What ACPI on ARM depends on. */
+function acpiNeeds({ arch, firmware }: Facts): readonly Sourced[] {
+  return arch.text === "aarch64" ? [arch, firmware.value] : [];
+}
+
+function simple(name: string, flag: Flag, ...needs: readonly Sourced[]): readonly DomainNode[] {
+  return flag.on ? [element(name, {}, undefined, { because: [flag, ...needs], rule: `FEATURES/${name.toUpperCase()}` })] : [];
 }
 
 function stated(name: string, flag: Flag, rule: string): readonly DomainNode[] {

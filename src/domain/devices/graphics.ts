@@ -18,7 +18,7 @@ export const graphics: Contributor = (facts) => {
   const password = passwordOf(facts, type);
   const attributes: Record<string, AttributeInput> = { type: derived(type, asked), listen: text("LISTEN"), port: filled(own.get("PORT")), passwd: password.value, keymap: text("KEYMAP") };
   const display = element("graphics", attributes, undefined, { because: [own.presence, asked], rule: "GRAPHICS of the VM; keys it leaves out come from host, cluster or defaults" });
-  return [display, ...password.warnings, ...(type === "spice" ? spiceDevices(facts) : [])];
+  return [display, ...password.warnings, ...(type === "spice" ? spiceDevices(facts, asked) : [])];
 };
 
 function passwordOf({ all, input }: Facts, type: "vnc" | "spice"): { readonly value: Value | undefined; readonly warnings: readonly Part[] } {
@@ -28,7 +28,7 @@ function passwordOf({ all, input }: Facts, type: "vnc" | "spice"): { readonly va
   return { value: derived(input.randomHex().slice(0, PASSWORD_LENGTH[type]), random), warnings: [warning("RANDOM_PASSWD: the display got a password that OpenNebula does not know.")] };
 }
 
-function spiceDevices(facts: Facts): readonly Part[] {
+function spiceDevices(facts: Facts, asked: Value): readonly Part[] {
   const { value, warnings } = optionsText(facts, "SPICE_OPTIONS", SPICE_ELEMENTS);
-  return value.text === "" ? warnings : [fragment(value, true), ...warnings];
+  return value.text === "" ? warnings : [fragment(derived(value.text, value, asked), true), ...warnings];
 }

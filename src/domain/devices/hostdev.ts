@@ -1,7 +1,7 @@
 import { type DomainNode, element, type Part, warning } from "../element.ts";
 import { type Contributor, type Facts, ownFlag } from "../facts.ts";
 import type { VectorView } from "../levels.ts";
-import { derived, type Value } from "../source.ts";
+import { byRule, derived, isFound, type Value } from "../source.ts";
 import { hasFrozenMachine, ownRootPort, type PciPlan, type PciRequest, planPci } from "./pci-plan.ts";
 
 /** A `<hostdev>` per PCI device, network devices included. */
@@ -24,7 +24,7 @@ function hostDevice(facts: Facts, plan: PciPlan, request: PciRequest): readonly 
     ...(nodes.text === "" ? [] : [element("acpi", { nodeset: nodes }, undefined, { because: [nodes], rule: "ACPI_NODES" })]),
     ...place.nodes,
   ];
-  return [element("hostdev", attributes, children, { because: [view.presence], rule: "a PCI device of the host is handed to the guest" }), ...place.warnings];
+  return [element("hostdev", attributes, children, { because: [view.presence, view.get("UUID"), view.get("MDEV_MODE")], rule: "a PCI device of the host is handed to the guest" }), ...place.warnings];
 }
 
 /** A mediated device by its UUID, else a device by its address; vendor drivers of NVIDIA manage theirs themselves. */
@@ -50,7 +50,7 @@ function guestAddress(facts: Facts, { tree }: PciPlan, request: PciRequest): Pla
   const bus = tree.kind === "numa" ? tree.plan.buses.get(request) : undefined;
   if (bus !== undefined) {
     const moved = bus === busIndex ? [] : [warning(`PCI device ${label(view)} moved to bus ${bus}: its place from OpenNebula belongs to another controller.`)];
-    return { nodes: [onPort(derived(bus === busIndex ? index.text : bus, index, view.get("NUMA_NODE")))], warnings: moved };
+    return { nodes: [onPort(derived(bus === busIndex ? index.text : bus, index, view.get("ROOT"), isFound(index) ? undefined : byRule("", "no VM_BUS_INDEX: a free root port")))], warnings: moved };
   }
   if (index.text !== "") {
     const beyond = tree.kind === "flat" && busIndex !== undefined && busIndex > tree.ports.count + 1 ? [warning(`PCI device ${label(view)} is on bus ${index.text}, but there are ${tree.ports.count} root ports: libvirt adds what is missing.`)] : [];

@@ -29,11 +29,12 @@ function attachment(nic: VectorView): { readonly type: Value; readonly nodes: re
   const bridge = nic.get("BRIDGE");
   const kind = nic.get("BRIDGE_TYPE");
   const mode = nic.get("NETWORK_MODE");
-  if (bridge.text === "" || mode.text.toUpperCase() === "DUMMY") return { type: derived("ethernet", bridge.text === "" ? bridge : mode), nodes: [] };
-  const source = element("source", { bridge }, undefined, { because: [bridge], rule: "BRIDGE" });
+  const type = (text: string) => derived(text, bridge, kind, mode);
+  if (bridge.text === "" || mode.text.toUpperCase() === "DUMMY") return { type: type("ethernet"), nodes: [] };
+  const source = element("source", { bridge }, undefined, { because: [bridge, kind, mode], rule: "BRIDGE" });
   if (kind.text === "openvswitch")
-    return { type: derived("bridge", bridge), nodes: [element("virtualport", { type: derived("openvswitch", kind) }, undefined, { because: [kind], rule: "an Open vSwitch bridge" }), source] };
-  return kind.text === "openvswitch_dpdk" ? { type: derived("vhostuser", kind), nodes: [vhostUser(nic.get("TARGET"), kind)] } : { type: derived("bridge", bridge), nodes: [source] };
+    return { type: type("bridge"), nodes: [element("virtualport", { type: derived("openvswitch", kind) }, undefined, { because: [kind, bridge, mode], rule: "an Open vSwitch bridge" }), source] };
+  return kind.text === "openvswitch_dpdk" ? { type: type("vhostuser"), nodes: [vhostUser(nic.get("TARGET"), derived("", kind, bridge, mode))] } : { type: type("bridge"), nodes: [source] };
 }
 
 function vhostUser(target: Value, kind: Value): DomainNode {

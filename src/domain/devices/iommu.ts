@@ -29,7 +29,7 @@ export function splitIoapic({ vm }: Facts): Value | undefined {
   const own = vm.vectors("IOMMU")[0];
   if (own?.get("MODEL").text !== "intel" || own.get("MODE").text === "") return undefined;
   const options = iommuOptions(own.get("OPTIONS"));
-  return options["intremap"]?.text === "on" || options["eim"]?.text === "on" ? own.get("OPTIONS") : undefined;
+  return options["intremap"]?.text === "on" || options["eim"]?.text === "on" ? derived("", own.get("MODEL"), own.get("MODE"), own.get("OPTIONS")) : undefined;
 }
 
 /** libvirt knows no driver attributes of a virtio IOMMU. */

@@ -24,7 +24,7 @@ function rate(what: "BYTES" | "IOPS", limit: Limit, range: typeof UINT64): reado
 /** The rate, a maximum when it is greater, and how long the maximum may last. */
 function group(key: string, limit: Limit, range: typeof UINT64): readonly DomainNode[] {
   const [base, max, length] = [limit(key), limit(`${key}_MAX`), limit(`${key}_MAX_LENGTH`)];
-  const write = (suffix: string, value: Value) => (value.text === "" ? [] : [number(`${key}${suffix}`, value, range)]);
+  const write = (suffix: string, value: Value) => (value.text === "" ? [] : [number(`${key}${suffix}`, value, range, suffix === "" ? [] : [base, max])]);
   const bursts = max.text !== "" && saturated(max.text, range) > saturated(base.text, range);
   return [...write("", base), ...(bursts ? [...write("_MAX", max), ...write("_MAX_LENGTH", length)] : [])];
 }
@@ -35,6 +35,6 @@ function sizeIops(limit: Limit): readonly DomainNode[] {
   return size.text !== "" && counted ? [number("SIZE_IOPS_SEC", size, UINT32)] : [];
 }
 
-function number(key: string, value: Value, range: typeof UINT64): DomainNode {
-  return cdataElement(key.toLowerCase(), derived(saturated(value.text, range), value), { rule: key });
+function number(key: string, value: Value, range: typeof UINT64, because: readonly Value[] = []): DomainNode {
+  return cdataElement(key.toLowerCase(), derived(saturated(value.text, range), value), { because, rule: key });
 }

@@ -1,7 +1,7 @@
 import { type Part, warning } from "../element.ts";
 import type { Facts } from "../facts.ts";
 import { administratorsText, type Allowed, refusal } from "../fragment.ts";
-import type { Value } from "../source.ts";
+import { sourcesOf, type Value } from "../source.ts";
 
 /**
  * A text of elements that is looked up through all levels. From host, cluster and defaults it is taken as it is; from the VM,
@@ -13,5 +13,6 @@ export function optionsText(facts: Facts, name: string, allowed: Allowed): { rea
   if (!own) return { value: inherited(), warnings: [] };
   const reason = refusal(own.text, name, allowed);
   if (reason === undefined) return { value: own, warnings: [] };
-  return { value: inherited(), warnings: [warning(`${name} of the VM ignored: ${reason}.`)] };
+  const value = inherited();
+  return { value: { text: value.text, sources: sourcesOf(own, value) }, warnings: [warning(`${name} of the VM ignored: ${reason}.`)] };
 }

@@ -28,10 +28,10 @@ function root({ all }: Facts, source: Value): DomainNode {
   return element("controller", { index: "0", type: "pci", model: "pcie-root" }, children, { because: [source], rule: "a q35 or virt machine is PCI Express" });
 }
 
-function flat({ ports, source }: PciTree & { readonly kind: "flat" }): readonly DomainNode[] {
+function flat({ ports, source, switchedOff }: PciTree & { readonly kind: "flat" }): readonly DomainNode[] {
   const rule = "Q35_ROOT_PORTS root ports, and a bridge for conventional devices";
-  const port = (_: unknown, position: number) => controller(position + 1, "pcie-root-port", undefined, [source, ports], rule);
-  return [...Array.from({ length: ports.count }, port), controller(derived(ports.count + 1, ports), "pcie-to-pci-bridge", undefined, [source, ports], rule)];
+  const port = (_: unknown, position: number) => controller(position + 1, "pcie-root-port", undefined, [source, ports, switchedOff], rule);
+  return [...Array.from({ length: ports.count }, port), controller(derived(ports.count + 1, ports), "pcie-to-pci-bridge", undefined, [source, ports, switchedOff], rule)];
 }
 
 function numa(facts: Facts, { plan, source, switchedOn }: PciTree & { readonly kind: "numa" }): readonly DomainNode[] {
@@ -41,19 +41,20 @@ function numa(facts: Facts, { plan, source, switchedOn }: PciTree & { readonly k
   return [
     controller(1, "pcie-root-port", undefined, because, rule),
     controller(2, "pcie-to-pci-bridge", undefined, because, rule),
-    ...plan.blocks.flatMap((each) => branch(facts, each, because, rule)),
+    ...plan.blocks.flatMap((each) => branch(facts, each, plan.byHostNode, because, rule)),
     ...plan.dedicated.flatMap((each, position) => dedicatedBranch(facts, each, position, because)),
     ...plan.extraPorts.map((index) => controller(index, "pcie-root-port", undefined, because, extra)),
   ];
 }
 
-function branch(facts: Facts, { slot, cell, expander, ports }: Block, because: readonly Sourced[], rule: string): readonly DomainNode[] {
+function branch(facts: Facts, { slot, cell, expander, ports, homeless }: Block, byHostNode: boolean, because: readonly Sourced[], rule: string): readonly DomainNode[] {
   const node = facts.numaNodes.find((each) => each.cell === cell);
-  const why = [...because, node?.view.presence];
-  const bound = node && derived(node.cell, node.view.get("NODE_ID"));
+  const why = [...because, node?.totalCpus, node?.memory, ...homeless.flatMap(({ view }) => [view.get("VM_BUS_INDEX"), view.get("ROOT")])];
+  const place = (number: number | string) => (byHostNode ? derived(number, node?.view.get("NODE_ID")) : derived(number));
+  const bound = node && place(node.cell);
   const port = (index: number, position: number) =>
-    controller(index, "pcie-root-port", [element("address", { type: "pci", bus: expander, slot: "0", function: position, multifunction: position === 0 ? "on" : undefined })], why, rule);
-  return [controller(expander, "pcie-expander-bus", [target(0x20 + 0x10 * slot, bound)], why, rule), ...ports.map(port)];
+    controller(place(index), "pcie-root-port", [element("address", { type: "pci", bus: place(expander), slot: "0", function: position, multifunction: position === 0 ? "on" : undefined })], why, rule);
+  return [controller(place(expander), "pcie-expander-bus", [target(place(busNumber(0x20 + 0x10 * slot)), bound)], why, rule), ...ports.map(port)];
 }
 
 function dedicatedBranch(facts: Facts, { request, cell, port }: Dedicated, position: number, because: readonly Sourced[]): readonly DomainNode[] {
@@ -63,7 +64,7 @@ function dedicatedBranch(facts: Facts, { request, cell, port }: Dedicated, posit
   const index = request.view.get("VM_BUS_INDEX");
   const address = element("address", { type: "pci", bus: derived(port - 1, index), slot: "0", function: "0x0" });
   return [
-    controller(derived(port - 1, index), "pcie-expander-bus", [target(0xa0 + 8 * position, bound)], why, rule),
+    controller(derived(port - 1, index), "pcie-expander-bus", [target(derived(busNumber(0xa0 + 8 * position)), bound)], why, rule),
     controller(derived(port, index), "pcie-root-port", [address], why, rule),
     ...deviceIommu(facts, request.view, derived(port - 1, index)),
   ];
@@ -77,8 +78,11 @@ function deviceIommu({ vm }: Facts, device: Dedicated["request"]["view"], pciBus
   return [element("iommu", { model: own.get("MODEL") }, [driver], { because: [wanted, own.get("MODE")], rule: "IOMMU in mode device: one for each device that asks for it" })];
 }
 
-function target(busNumber: number, node: Value | undefined): DomainNode {
-  const busNr = `0x${busNumber.toString(16).padStart(2, "0")}`;
+function busNumber(number: number): string {
+  return `0x${number.toString(16).padStart(2, "0")}`;
+}
+
+function target(busNr: Value, node: Value | undefined): DomainNode {
   return element("target", { busNr }, node && [textElement("node", node, { rule: "the cell that lives on this node of the host" })]);
 }
 

@@ -7,6 +7,8 @@ export interface Block {
   readonly slot: number;
   readonly cell: number | undefined;
   readonly expander: number;
+  /** Devices for whose sake alone the block exists: no cell lives on their node. */
+  readonly homeless: readonly PciRequest[];
   /** Index of each root port; moved where a device with a bus of its own has taken the usual one. */
   readonly ports: readonly number[];
 }
@@ -23,6 +25,8 @@ export interface NumaPlan {
   readonly dedicated: readonly Dedicated[];
   /** Root ports for devices that belong to no node. */
   readonly extraPorts: readonly number[];
+  /** Whether the place of a cell follows its node on the host; otherwise its position in the document. */
+  readonly byHostNode: boolean;
   /** Bus of each device. */
   readonly buses: ReadonlyMap<PciRequest, number>;
 }
@@ -41,13 +45,17 @@ export function planNumaPci(nodes: readonly NumaNode[], requests: readonly PciRe
   const slots = slotsOf(cells, requests);
   const free = freeIndexes([...dedicated.map(({ port }) => port), ...[...slots.keys()].map((slot) => FIRST + SIZE * slot + SIZE - 1)]);
   const taken = new Set(dedicated.flatMap(({ port }) => [port - 1, port]));
-  const blocks = [...slots].sort(([a], [b]) => a - b).map(([slot, cell]) => block(slot, cell, taken, slots, free));
-  return { blocks, dedicated, ...place(requests, blocks, dedicated, free) };
+  const blocks = [...slots].sort(([a], [b]) => a - b).map(([slot, cell]) => ({ slot, cell, homeless: cell === undefined ? requests.filter((each) => slotOf(each) === slot) : [], ...indexes(slot, taken, slots, free) }));
+  return { blocks, dedicated, byHostNode: bindsToHost(requests), ...place(requests, blocks, dedicated, free) };
+}
+
+function bindsToHost(requests: readonly PciRequest[]): boolean {
+  return requests.some(({ busIndex }) => busIndex !== undefined);
 }
 
 /** The slot of each cell, and of each host node that a device needs. */
 function slotsOf(cells: readonly NumaNode[], requests: readonly PciRequest[]): ReadonlyMap<number, number | undefined> {
-  if (!requests.some(({ busIndex }) => busIndex !== undefined)) return new Map(cells.map(({ cell }) => [cell, cell]));
+  if (!bindsToHost(requests)) return new Map(cells.map(({ cell }) => [cell, cell]));
   const slots = new Map<number, number | undefined>();
   const homeless: NumaNode[] = [];
   for (const node of cells) {
@@ -55,15 +63,17 @@ function slotsOf(cells: readonly NumaNode[], requests: readonly PciRequest[]): R
     if (slot < 0 || slots.has(slot)) homeless.push(node);
     else slots.set(slot, node.cell);
   }
-  for (const { dedicated, busIndex } of requests) {
-    const slot = dedicated || busIndex === undefined ? undefined : slotOf(busIndex);
+  for (const request of requests) {
+    const slot = slotOf(request);
     if (slot !== undefined && !slots.has(slot)) slots.set(slot, undefined);
   }
   for (const node of homeless) slots.set(firstFree(slots), node.cell);
   return slots;
 }
 
-function slotOf(busIndex: number): number | undefined {
+/** The slot of a device that shares the root ports of its node. */
+function slotOf({ dedicated, busIndex }: PciRequest): number | undefined {
+  if (dedicated || busIndex === undefined) return undefined;
   const offset = busIndex - FIRST;
   return offset > 0 && offset % SIZE !== 0 && busIndex < 256 ? Math.floor(offset / SIZE) : undefined;
 }
@@ -87,15 +97,15 @@ function dedicatedBuses(cells: readonly NumaNode[], requests: readonly PciReques
   return found;
 }
 
-/** A block around the indexes that dedicated devices hold. A port must have a greater index than its expander. */
-function block(slot: number, cell: number | undefined, taken: Set<number>, slots: ReadonlyMap<number, unknown>, free: () => number): Block {
+/** Indexes around those that dedicated devices hold. libvirt wants a port to have a greater index than its expander. */
+function indexes(slot: number, taken: Set<number>, slots: ReadonlyMap<number, unknown>, free: () => number): Pick<Block, "expander" | "ports"> {
   const base = FIRST + SIZE * slot;
   const ports = Array.from({ length: SIZE - 1 }, (_, position) => base + 1 + position);
-  if (!taken.has(base)) return { slot, cell, expander: base, ports: ports.map((port) => (taken.has(port) ? free() : port)) };
+  if (!taken.has(base)) return { expander: base, ports: ports.map((port) => (taken.has(port) ? free() : port)) };
   const below = Array.from({ length: base - FIRST }, (_, position) => FIRST + position).find((index) => !taken.has(index) && !slots.has(Math.floor((index - FIRST) / SIZE)));
-  if (below === undefined) return { slot, cell, expander: free(), ports: ports.map(() => free()) };
+  if (below === undefined) return { expander: free(), ports: ports.map(() => free()) };
   taken.add(below);
-  return { slot, cell, expander: below, ports: ports.map((port) => (taken.has(port) ? free() : port)) };
+  return { expander: below, ports: ports.map((port) => (taken.has(port) ? free() : port)) };
 }
 
 function freeIndexes(used: readonly number[]): () => number {

@@ -18,7 +18,7 @@ export interface PciRequest {
 /** How the PCI tree looks: not at all, root ports in a row, or a branch per NUMA node. */
 export type PciTree =
   | { readonly kind: "none" }
-  | { readonly kind: "flat"; readonly ports: Count; readonly source: Value }
+  | { readonly kind: "flat"; readonly ports: Count; readonly source: Value; readonly switchedOff: Flag | undefined }
   | { readonly kind: "numa"; readonly plan: NumaPlan; readonly source: Value; readonly switchedOn: Flag };
 
 export interface PciPlan {
@@ -52,7 +52,7 @@ function treeOf(facts: Facts, requests: readonly PciRequest[]): PciTree {
   const source = facts.q35like ? facts.machine : facts.arch;
   const switchedOn = facts.inherited.flag("Q35_NUMA_PCIE");
   if (facts.numaNodes.length > 0 && switchedOn.on) return { kind: "numa", plan: planNumaPci(facts.numaNodes, requests), source, switchedOn };
-  return { kind: "flat", ports: rootPorts(facts), source };
+  return { kind: "flat", ports: rootPorts(facts), source, switchedOff: facts.numaNodes.length > 0 ? switchedOn : undefined };
 }
 
 function rootPorts({ inherited }: Facts): Count {

@@ -1,4 +1,0 @@
-declare module "*.conf" {
-  const text: string;
-  export default text;
-}
