@@ -40,8 +40,7 @@ export class CommandRunner {
   async run(command: Command): Promise<CommandOutcome> {
     const started = this.world.timers.nowMs();
     const outcome = await this.#attempt(command);
-    const transport: Transport = command.host === "" ? "local" : this.direct ? "direct" : "stream";
-    if (!this.signal.aborted) this.journal.command(command.argv, transport, outcome);
+    this.#log(command, outcome);
     this.world.recorder?.record({
       event: "command", id: this.facts.request.id, action: this.facts.request.action, host: command.host || "front-end", command: showCommand(command.argv),
       code: outcome.code, ms: Math.round(this.world.timers.nowMs() - started), stdout: outcome.stdout.slice(0, 1000), stderr: outcome.stderr.slice(0, 4000),
@@ -54,11 +53,17 @@ export class CommandRunner {
     this.#sessions.clear();
   }
 
+  #log(command: Command, outcome: CommandOutcome): void {
+    const transport: Transport = command.host === "" ? "local" : this.direct ? "direct" : "stream";
+    if (!this.signal.aborted) this.journal.command(command.argv, transport, outcome);
+  }
+
   async #attempt(command: Command): Promise<CommandOutcome> {
     if (command.host === "") return this.#local(command);
     if (!isHostName(command.host)) return failed(`Cannot connect to "${command.host.slice(0, 64)}": not a host name`);
     let outcome = await this.#remote(command);
     for (let tries = this.direct ? this.world.settings.options.retries : 0; outcome.isUnreachable && tries > 0 && !this.signal.aborted; tries -= 1) {
+      this.#log(command, outcome);
       await this.#pause(1000);
       this.#unreachable.delete(command.host);
       outcome = await this.#remote(command);
@@ -71,12 +76,13 @@ export class CommandRunner {
     try {
       return await this.#supervised(startLocal(this.world.processes, command.argv, bytes(command.input)), command);
     } catch (error) {
-      return failed(`Internal error ${messageOf(error)}`);
+      return { ...failed(`Internal error ${messageOf(error)}`), isNotStarted: true };
     }
   }
 
   async #remote(command: Command): Promise<CommandOutcome> {
-    const session = await this.#session(command.host);
+    const session = await this.#session(command.host, command.limitSeconds);
+    if (session === "late") return this.#tookTooLong(command, undefined);
     if (!session) return this.#notReached(command.host);
     if (!(await this.claim.hold(this.signal))) return failed("Cancelled");
     return this.#supervised(session.run(command.argv, bytes(command.input)), command);
@@ -106,25 +112,37 @@ export class CommandRunner {
 
   /** Upstream's words for it, which operators search for (driver-protocol.md 9.6). */
   #tookTooLong(command: Command, outcome: CommandOutcome | undefined): CommandOutcome {
-    this.journal.line("E", `Ended ${showCommand(command.argv.slice(0, 1))} on ${command.host || "the front-end"}: still running after ${command.limitSeconds ?? 0} s`);
     if (command.host === "" || this.direct) return failed(`Timeout executing ${showCommand(command.argv)}`);
     const said = outcome?.stderr ? `${outcome.stderr.trimEnd()}\n` : "";
     return { code: -1, stdout: "", stderr: `${said}Timeout Error` };
   }
 
-  /** A session that answers. One that was lost is opened again for the next step; a host that never answered is not asked twice. */
-  async #session(host: string): Promise<RemoteSession | undefined> {
+  /**
+   * A session that answers; "late" when the limit of the step was over first (`-w`). One that was lost is opened again for the next
+   * step; a host that never answered is not asked twice.
+   */
+  async #session(host: string, limitSeconds: number | undefined): Promise<RemoteSession | "late" | undefined> {
     const known = this.#sessions.get(host);
     if (known?.isUsable) return known;
     if (this.#unreachable.has(host) || this.signal.aborted) return undefined;
     this.claim.lend();
     const session = this.#open(host);
-    const stop = abortWith(this.signal, session);
-    if (await session.ready) return stop(), session;
-    stop();
+    const ready = await this.#ready(session, limitSeconds);
+    if (ready === true) return session;
+    session.abort();
     this.#sessions.delete(host);
     this.#unreachable.set(host, session);
-    return undefined;
+    return ready === "late" ? "late" : undefined;
+  }
+
+  async #ready(session: RemoteSession, limitSeconds: number | undefined): Promise<boolean | "late"> {
+    const late = Promise.withResolvers<"late">();
+    const stopLimit = limitSeconds === undefined ? undefined : this.world.timers.after(Math.min(limitSeconds, 3600) * 1000, () => late.resolve("late"));
+    const stopAbort = abortWith(this.signal, session);
+    const ready = await Promise.race([session.ready, late.promise]);
+    stopLimit?.();
+    stopAbort();
+    return ready;
   }
 
   #open(host: string): RemoteSession {

@@ -37,7 +37,7 @@ export class Journal {
 
   /** What a command said on stderr. Without a failure only the stream shows plain words, as upstream does. */
   command(argv: readonly string[], transport: Transport, outcome: CommandOutcome): void {
-    if (outcome.code !== 0) this.line("I", `Command execution ${transport === "stream" ? "fail" : "failed"} (exit code: ${outcome.code}): ${showCommand(argv)}`);
+    if (outcome.code !== 0 && !outcome.isNotStarted) this.line("I", `Command execution ${transport === "stream" ? "fail" : "failed"} (exit code: ${outcome.code}): ${showCommand(argv)}`);
     const lines = loggedLines(outcome.stderr).filter(({ marked }) => marked || transport === "stream" || outcome.code !== 0);
     for (const { letter, text } of lines.slice(0, MOST_LINES)) this.line(letter, text);
     if (lines.length > MOST_LINES) this.line("I", `… ${lines.length - MOST_LINES} more lines left out`);

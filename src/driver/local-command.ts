@@ -9,6 +9,8 @@ export interface CommandOutcome {
   readonly stderr: string;
   /** The script is not there, or not executable, on the host. */
   readonly isMissing?: true;
+  /** The program could not be started at all. */
+  readonly isNotStarted?: true;
   /** ssh never reached a shell on the host. */
   readonly isUnreachable?: true;
 }

@@ -85,9 +85,15 @@ export class ChildProcess {
   }
 }
 
+/** As much of a stream's reader as is used: the two declarations of it in the runtime's types differ. */
+interface ByteReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
 class OutputReader {
   readonly ended: Promise<void>;
-  readonly #reader: ReturnType<ReadableStream<Uint8Array>["getReader"]>;
+  readonly #reader: ByteReader;
 
   constructor(stream: ReadableStream<Uint8Array>, private readonly onChunk: (chunk: Uint8Array) => void) {
     this.#reader = stream.getReader();
@@ -101,7 +107,7 @@ class OutputReader {
   async #read(): Promise<void> {
     for (;;) {
       const { value, done } = await this.#reader.read();
-      if (done) return;
+      if (done || !value) return;
       this.onChunk(value);
     }
   }
