@@ -1,7 +1,6 @@
-import { dlopen, ptr } from "bun:ffi";
+import { setSignalMask } from "./libc.ts";
 
-const SIG_SETMASK = 2;
-/** Larger than any sigset_t on Linux. */
+/** No signal at all, in a set larger than any sigset_t on Linux. */
 const EMPTY_SET = new Uint8Array(128);
 
 /**
@@ -9,7 +8,5 @@ const EMPTY_SET = new Uint8Array(128);
  * is started: without this neither the driver nor its children can be ended by SIGTERM (driver-protocol.md 1.1). Main thread, first thing.
  */
 export function unblockSignals(): void {
-  const libc = dlopen("libc.so.6", { sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" } });
-  libc.symbols.sigprocmask(SIG_SETMASK, ptr(EMPTY_SET), null);
-  libc.close();
+  setSignalMask(EMPTY_SET);
 }
