@@ -1,16 +1,24 @@
+# shellcheck shell=bash
 # The user oneadmin, as the OpenNebula packages make it, with a key that opens every host of the lab.
 
 ACCOUNT_HOME=/var/lib/one
 
 create_account() {
-  getent group oneadmin >/dev/null || groupadd $(free_id group) oneadmin
+  # OpenNebula's id is 9869; where somebody else has it, any other will do.
+  local id=()
+  if ! getent group oneadmin >/dev/null; then
+    getent group 9869 >/dev/null || id=(--gid 9869)
+    groupadd ${id[@]+"${id[@]}"} oneadmin
+  fi
   if ! getent passwd oneadmin >/dev/null; then
     step "account: creating oneadmin"
-    useradd $(free_id passwd) --gid oneadmin --home-dir "$ACCOUNT_HOME" --no-create-home --shell /bin/bash oneadmin
+    id=()
+    getent passwd 9869 >/dev/null || id=(--uid 9869)
+    useradd ${id[@]+"${id[@]}"} --gid oneadmin --home-dir "$ACCOUNT_HOME" --no-create-home --shell /bin/bash oneadmin
   fi
   local group
   for group in kvm libvirt disk; do
-    if getent group "$group" >/dev/null; then usermod -aG "$group" oneadmin; fi
+    if getent group "$group" >/dev/null && ! id -nG oneadmin | grep -qw "$group"; then usermod -aG "$group" oneadmin; fi
   done
   # Without PAM, sshd refuses an account whose password starts with "!" even for keys.
   if [[ $(getent shadow oneadmin | cut -d: -f2) == '!'* ]]; then usermod -p '*' oneadmin; fi
@@ -21,12 +29,6 @@ create_account() {
   for profile in .profile .bashrc .hushlogin; do
     [[ -e $ACCOUNT_HOME/$profile ]] || install -m 0644 -o oneadmin -g oneadmin /dev/null "$ACCOUNT_HOME/$profile"
   done
-}
-
-# Asks for OpenNebula's id 9869 while nobody has it.
-free_id() {
-  if getent "$1" 9869 >/dev/null; then return 0; fi
-  if [[ $1 == group ]]; then echo '--gid 9869'; else echo '--uid 9869'; fi
 }
 
 # as_oneadmin COMMAND…: the command on this side of the lab (the front-end), with a clean environment.

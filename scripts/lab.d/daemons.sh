@@ -1,15 +1,21 @@
+# shellcheck shell=bash
 # The daemons of a host: virtlogd, virtlockd, libvirtd and sshd, each in the foreground of its own session.
 
+# Starts what does not run yet; await_daemons waits for it, so that two hosts start side by side.
 start_daemons() {
   local host=$1
   write_libvirt_configuration "$host"
-  write_sshd_configuration "$host"
   start_daemon "$host" virtlogd virtlogd -p /run/libvirt/virtlogd.pid
   start_daemon "$host" virtlockd virtlockd -p /run/libvirt/virtlockd.pid
   start_daemon "$host" sshd "$(command -v sshd)" -D -e -f "$(host_directory "$host")/ssh/sshd_config"
   wait_for 10 "virtlogd of $host" enter_host "$host" test -S /run/libvirt/virtlogd-sock
   start_libvirtd "$host"
+}
+
+await_daemons() {
+  local host=$1
   wait_for 20 "ssh of $host" as_oneadmin ssh "$host" true
+  wait_for 60 "libvirtd of $host" libvirt_answers "$host" 30
 }
 
 start_daemon() {
@@ -20,11 +26,21 @@ start_daemon() {
   start_process "$host" "$name" "$@"
 }
 
-# --listen, because listen_tcp is ignored without it when nobody hands over sockets.
+# --listen, because listen_tcp is ignored without it when nobody hands over sockets. The record is of libvirtd, not of
+# the reaper above it, which lives as long as the last QEMU.
 start_libvirtd() {
   local host=$1
-  start_daemon "$host" libvirtd libvirtd --listen -p /run/libvirt/libvirtd.pid
-  wait_for 60 "libvirtd of $host" libvirt_answers "$host" 10
+  if find_process "$host" libvirtd >/dev/null; then return 0; fi
+  step "$host: starting libvirtd"
+  enter_host "$host" rm -f /run/libvirt/libvirtd.pid
+  start_process "$host" reaper perl "$LAB_PARTS/reaper.pl" libvirtd --listen -p /run/libvirt/libvirtd.pid
+  wait_for 20 "libvirtd of $host to start" record_libvirtd "$host"
+}
+
+record_libvirtd() {
+  local pid
+  pid=$(enter_host "$1" cat /run/libvirt/libvirtd.pid)
+  [[ -n $pid && -n $(start_time "$pid") ]] && record_process "$1" libvirtd "$pid"
 }
 
 stop_libvirtd() {
@@ -33,7 +49,7 @@ stop_libvirtd() {
 }
 
 libvirt_answers() {
-  timeout "$2" "$LAB_PROGRAM" virsh "$1" version
+  timeout "$2" "$LAB_PROGRAM" virsh "$1" version >/dev/null 2>&1
 }
 
 # host_virsh HOST WORD…: virsh as oneadmin on the host's own socket.
@@ -52,7 +68,7 @@ write_libvirt_configuration() {
   cat > "$directory/libvirtd.conf" <<END
 listen_tls = 0
 listen_tcp = 1
-listen_addr = "$(host_address "$host")"
+listen_addr = "0.0.0.0"
 auth_tcp = "none"
 unix_sock_group = "oneadmin"
 unix_sock_ro_perms = "0770"

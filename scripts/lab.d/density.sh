@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Many domains at once: boot sector guests that halt, to measure monitoring on a full host.
 
 DENSITY_FIRST=2001
@@ -6,6 +7,7 @@ set_density() {
   local host=${1:-} wanted=${2:-}
   [[ -n $host && $wanted =~ ^[0-9]+$ ]] || die "Cannot set the density" "scripts/lab density HOST N"
   check_host "$host"
+  libvirt_answers "$host" 30 || die "Cannot set the density: libvirtd of $host does not answer" "scripts/lab restart $host"
   local guest name
   guest=$(find_guest) || guest=$(build_guest_once)
   local -A running=()
@@ -32,15 +34,16 @@ set_density() {
       echo "create $(density_directory "$host")/$id/deployment.0"
     done
   } > "$script"
-  # Two virsh at a time keep two cores busy.
-  split -n r/2 "$script" "$script."
-  local part pids=() status=0
+  # Creating costs CPU, destroying mostly waiting: four at a time do for both.
+  split -n r/4 "$script" "$script."
+  local part pids=()
   for part in "$script".a?; do
     if [[ -s $part ]]; then host_virsh "$host" < "$part" >/dev/null & pids+=("$!"); fi
   done
-  for part in ${pids[@]+"${pids[@]}"}; do wait "$part" || status=1; done
+  # Whether it worked is counted below.
+  for part in ${pids[@]+"${pids[@]}"}; do wait "$part" || true; done
   rm -f -- "$script"*
-  for id in ${surplus[@]+"${surplus[@]}"}; do rm -rf -- "$(density_directory "$host")/$id"; done
+  for id in ${surplus[@]+"${surplus[@]}"}; do rm -rf -- "$(density_directory "$host")/${id:?}"; done
   check_density "$host" "$wanted" || die "Cannot reach $wanted density guests on $host" "see the messages of virsh above"
   step "$host: $wanted density guests run"
 }

@@ -1,9 +1,10 @@
+# shellcheck shell=bash
 # The document of a Linux guest, as oned would write it for VM N named one-N.
 
 domain_usage='domain NAME [--uuid U] [--vm-dir DIR] [--touch] [--memory MiB] [--max-memory MiB] [--vcpus N] [--max-vcpus N] [--machine TYPE]'
 
 print_domain() {
-  local name=${1:-} uuid='' directory='' touch='' memory=192 max_memory='' vcpus=1 max_vcpus='' machine=pc
+  local name=${1:-} uuid='' directory='' touch='' memory=192 max_memory='' vcpus=1 max_vcpus='' machine=q35
   [[ -n $name && $name != -* ]] || die "Cannot write a domain without a name" "scripts/lab $domain_usage"
   shift
   while (($#)); do
@@ -49,8 +50,10 @@ make_vm_directory() {
   local directory=$1
   as_oneadmin mkdir -p -- "$directory" || die "Cannot create $directory as oneadmin" "choose a --vm-dir oneadmin may write"
   [[ -e $directory/disk.0 ]] || as_oneadmin qemu-img create -q -f qcow2 "$directory/disk.0" 32M
-  # virtlogd would create it as root, unreadable for the tests.
-  [[ -e $directory/console.log ]] || as_oneadmin touch "$directory/console.log"
+  # virtlogd creates it as root, unreadable for the tests, but appends to what is there.
+  touch "$directory/console.log"
+  chown oneadmin:oneadmin "$directory/console.log"
+  chmod 0644 "$directory/console.log"
 }
 
 xml() {
@@ -87,6 +90,7 @@ domain_document() {
       <target dev='vda' bus='virtio'/>
     </disk>
     <controller type='scsi' index='0' model='virtio-scsi'/>
+$(root_ports)
     <interface type='bridge'>
       <source bridge='$GUEST_BRIDGE'/>
       <mac address='$(mac_of "$name")'/>
@@ -117,6 +121,16 @@ domain_document() {
   </metadata>
 </domain>
 END
+}
+
+# A PCIe machine can plug devices only into ports that exist at start; five are taken by the devices above.
+root_ports() {
+  local index
+  [[ $machine == *q35* ]] || return 0
+  echo "    <controller type='pci' index='0' model='pcie-root'/>"
+  for ((index = 1; index <= 11; index++)); do
+    echo "    <controller type='pci' index='$index' model='pcie-root-port'/>"
+  done
 }
 
 # OpenNebula names the interface of NIC 0 "one-N-0"; the kernel allows 15 bytes.

@@ -1,10 +1,12 @@
+# shellcheck shell=bash
 # The Linux guest and the boot sector guest: built once, cached, readable by everyone. Nothing is installed for them.
 
 GUEST_MODULES=(
   virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console virtio_blk
   failover net_failover virtio_net virtio_balloon scsi_common scsi_mod sd_mod cdrom sr_mod virtio_scsi
-  libata ata_piix isofs evdev button
+  isofs evdev button
 )
+GUEST_IDE_MODULES=(libata ata_piix)
 
 # Prints the directory of the images for the recipe of this checkout, or fails when they have to be built.
 find_guest() {
@@ -82,10 +84,14 @@ download_guest_packages() {
 }
 
 fill_initramfs() {
-  local unpacked=$1 root=$2 kernel=$3 module file library
+  local unpacked=$1 root=$2 kernel=$3 applet library
   mkdir -p "$root"/{bin,sbin,etc,proc,sys,dev,run,tmp,var,modules,usr/sbin}
   ln -s /run "$root/var/run"
   cp "$unpacked/bin/busybox" "$root/bin/busybox"
+  # Links made here cost nothing; busybox --install would make them at every boot.
+  for applet in $("$unpacked/bin/busybox" --list); do
+    [[ -e $root/bin/$applet ]] || ln -s busybox "$root/bin/$applet"
+  done
   cp "$unpacked/usr/sbin/qemu-ga" "$root/usr/sbin/qemu-ga"
   ldd "$unpacked/usr/sbin/qemu-ga" | awk '/not found/ { missing = 1; print } END { exit missing }' >&2 ||
     die "Cannot build the guest: libraries of qemu-ga are missing on this machine"
@@ -93,12 +99,8 @@ fill_initramfs() {
     install -D -m 0755 "$library" "$root$library"
   done < <(ldd "$unpacked/usr/sbin/qemu-ga" | grep -o '/[^ ]*')
 
-  local number=10
-  for module in "${GUEST_MODULES[@]}"; do
-    file=$(find "$unpacked/lib/modules/$kernel" -name "$module.ko" -o -name "${module//_/-}.ko" | head -n 1)
-    if [[ -n $file ]]; then cp "$file" "$root/modules/$number-$module.ko"; fi
-    number=$((number + 1))
-  done
+  copy_modules "$unpacked/lib/modules/$kernel" "$root/modules" "${GUEST_MODULES[@]}"
+  copy_modules "$unpacked/lib/modules/$kernel" "$root/modules/ide" "${GUEST_IDE_MODULES[@]}"
 
   sed "s/@SUBNET@/$GUEST_SUBNET/" "$LAB_PARTS/guest-init" > "$root/init"
   cp "$LAB_PARTS/guest-shutdown" "$root/sbin/shutdown"
@@ -108,6 +110,18 @@ fill_initramfs() {
   printf 'root:x:0:0:root:/:/bin/sh\n' > "$root/etc/passwd"
   printf 'root:x:0:\n' > "$root/etc/group"
   chmod 0755 "$root/init" "$root/sbin/shutdown"
+}
+
+# Numbers keep the order of the list; a module that is built in, or unknown to this kernel, is left out.
+copy_modules() {
+  local source=$1 target=$2 number=10 module file
+  shift 2
+  mkdir -p "$target"
+  for module in "$@"; do
+    file=$(find "$source" -name "$module.ko" -o -name "${module//_/-}.ko" | head -n 1)
+    if [[ -n $file ]]; then cp "$file" "$target/$number-$module.ko"; fi
+    number=$((number + 1))
+  done
 }
 
 # cli; hlt; jmp to the hlt: a guest that costs no CPU once it has started.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # A host: network, mount and uts namespaces kept by one sleeping process, with private copies of the host's directories.
 
 # Paths every host replaces by its own directory below the lab's root, with owner and mode.
@@ -68,41 +69,20 @@ fill_host_directories() {
     make_place "$path"
   done
   for path in /run/libvirt /run/one /run/sshd "$CHECKOUT_MOUNT"; do make_place "$path"; done
+  # libvirt makes these for its domains, and leaves them behind.
+  for path in /sys/fs/cgroup/*/; do
+    if [[ -w $path && ! -e ${path}machine ]]; then printf '%s\n' "${path}machine" >> "$LAB_ROOT/places"; fi
+  done
   cp -a /etc/libvirt/. "$directory/root/etc/libvirt/"
   # Networks and domains of this machine are not the lab's.
   rm -rf -- "$directory/root/etc/libvirt/qemu" "$directory/root/etc/libvirt/storage" "$directory/root/etc/libvirt/secrets"
 }
 
 mount_host() {
-  local host=$1 directory entry
+  local host=$1 directory
   directory=$(host_directory "$host")
-  install -d "$directory/root/cgroup"
-  enter_host "$host" bash -euo pipefail -c '
-    host=$1 directory=$2 checkout=$3 place=$4; shift 4
-    hostname "$host"
-    mount --rbind /sys/fs/cgroup "$directory/root/cgroup"
-    while umount -l /sys 2>/dev/null; do :; done
-    mount -t sysfs sysfs /sys          # so that /sys/class/net shows the interfaces of this host
-    mount --move "$directory/root/cgroup" /sys/fs/cgroup
-    for path in "$@"; do mount --bind "$directory/root$path" "$path"; done
-    mount -t tmpfs -o mode=0755 tmpfs /run/libvirt
-    mount -t tmpfs -o "mode=0750,uid=$(id -u oneadmin),gid=$(id -g oneadmin)" tmpfs /run/one
-    install -d -m 0700 -o oneadmin -g oneadmin /run/one/ssh-socks
-    mount --bind "$checkout" "$place"
-    mount -o remount,bind,ro "$place"
-    # libvirt probes QEMU with more rights than its user has: a /dev/kvm that only root may open makes it throw away
-    # the result and probe again, for seconds, at each use. The lab does without KVM, so its hosts have no such node;
-    # libvirt rebuilds /dev for each QEMU and fails on one that is merely mounted over.
-    mkdir "$directory/root/dev"
-    mount -t tmpfs -o mode=0755,nosuid dev "$directory/root/dev"
-    cp -ax /dev/. "$directory/root/dev/"
-    rm -f "$directory/root/dev/kvm"
-    awk "\$5 ~ \"^/dev/\" { print \$5 }" /proc/self/mountinfo | sort -u | while read -r path; do
-      if [[ -e $directory/root$path ]]; then mount --bind "$path" "$directory/root$path"; fi
-    done
-    while umount -l /dev 2>/dev/null; do :; done
-    mount --move "$directory/root/dev" /dev' \
-    mount "$host" "$directory" "$LAB_CHECKOUT" "$CHECKOUT_MOUNT" "${HOST_MOUNTS[@]%% *}"
+  enter_host "$host" bash "$LAB_PARTS/host-mounts" "$host" "$directory" "$LAB_CHECKOUT" "$CHECKOUT_MOUNT" \
+    "${HOST_MOUNTS[@]%% *}"
   printf '%s\n' "$LAB_CHECKOUT" > "$directory/checkout"
 }
 
@@ -112,8 +92,9 @@ remount_checkout() {
   directory=$(host_directory "$host")
   if [[ $(cat "$directory/checkout" 2>/dev/null) == "$LAB_CHECKOUT" ]]; then return 0; fi
   step "$host: $CHECKOUT_MOUNT is now $LAB_CHECKOUT"
-  enter_host "$host" sh -eu -c 'umount -l "$2"; mount --bind "$1" "$2"; mount -o remount,bind,ro "$2"' \
-    remount "$LAB_CHECKOUT" "$CHECKOUT_MOUNT"
+  enter_host "$host" umount -l "$CHECKOUT_MOUNT"
+  enter_host "$host" mount --bind "$LAB_CHECKOUT" "$CHECKOUT_MOUNT"
+  enter_host "$host" mount -o remount,bind,ro "$CHECKOUT_MOUNT"
   printf '%s\n' "$LAB_CHECKOUT" > "$directory/checkout"
 }
 
@@ -131,6 +112,7 @@ remove_host() {
       wait_for 10 "processes of $host to die" host_empty "$host"
     fi
   fi
+  ip link delete dev "onelab-$host" 2>/dev/null || true
   while umount "$(network_pin "$host")" 2>/dev/null; do :; done
   rm -rf --one-file-system -- "$directory"
 }
@@ -150,6 +132,10 @@ remove_places() {
   local place
   [[ -f $LAB_ROOT/places ]] || return 0
   while read -r place; do
+    # Groups of domains that libvirt could not clean up; the kernel refuses to remove a group that is in use.
+    if [[ $place == /sys/fs/cgroup/*/machine && -d $place ]]; then
+      find "$place" -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || true
+    fi
     rmdir -- "$place" 2>/dev/null || [[ ! -e $place ]] || step "down: keeping $place, it is not empty"
   done < <(tac "$LAB_ROOT/places")
   rm -f -- "$LAB_ROOT/places"

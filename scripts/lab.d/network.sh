@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The wire between the hosts: a bridge in the root namespace, one veth pair per host, names in /etc/hosts.
 
 LAB_BRIDGE=onevirtlab0
@@ -29,14 +30,12 @@ plug_host() {
   ip link delete dev "$outer" 2>/dev/null || true
   ip link add name "$outer" type veth peer name eth0 netns "$(holder_pid "$host")"
   ip link set dev "$outer" master "$LAB_BRIDGE" up
-  enter_host "$host" sh -eu -c '
-    ip link set dev lo up
-    ip address add "$1/24" dev eth0
-    ip link set dev eth0 up
-    ip link add name "$2" type bridge forward_delay 0
-    ip address add "$3/24" dev "$2"
-    ip link set dev "$2" up' \
-    plug "$(host_address "$host")" "$GUEST_BRIDGE" "$GUEST_SUBNET.1"
+  enter_host "$host" ip link set dev lo up
+  enter_host "$host" ip address add "$(host_address "$host")/24" dev eth0
+  enter_host "$host" ip link set dev eth0 up
+  enter_host "$host" ip link add name "$GUEST_BRIDGE" type bridge forward_delay 0
+  enter_host "$host" ip address add "$GUEST_SUBNET.1/24" dev "$GUEST_BRIDGE"
+  enter_host "$host" ip link set dev "$GUEST_BRIDGE" up
 }
 
 write_names() {

@@ -1,10 +1,13 @@
+# shellcheck shell=bash
 # Packages: installed when missing, never upgraded, never removed.
 
+# shellcheck disable=SC2034
 HOST_PACKAGES=(
   qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-clients
-  libvirt-dev iproute2 openssh-server openssh-client rsync xorriso pciutils numactl util-linux procps
+  libvirt-dev iproute2 openssh-server openssh-client rsync xorriso ovmf pciutils numactl util-linux procps perl-base
 )
 # The libraries are those of qemu-ga, copied into the guest.
+# shellcheck disable=SC2034
 GUEST_TOOLS=(cpio gzip libc-bin libglib2.0-0 libnuma1 libudev1 liburing2 qemu-utils)
 
 install_packages() {

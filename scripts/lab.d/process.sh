@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Processes of the lab: each start leaves a record "pid start-time boot-id", so a recycled pid is never mistaken for ours.
 
 # start_process HOST NAME COMMAND…: runs the command inside the host, detached, with a log and a record.

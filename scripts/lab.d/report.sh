@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the operator sees: one line per step on stderr, and bounded waits.
 
 # One line of progress with the seconds since the command began.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the lab is at the moment, for people and (--json) for tests.
 
 print_status() {
@@ -9,9 +10,9 @@ print_status() {
 }
 
 print_status_text() {
-  local host name pid answer
+  local host name answer
   for host in hosta hostb; do
-    if ! pid=$(holder_pid "$host"); then printf '%s: down\n' "$host"; continue; fi
+    if ! holder_pid "$host" >/dev/null; then printf '%s: down\n' "$host"; continue; fi
     answer='does not answer'
     if libvirt_answers "$host" 5 >/dev/null 2>&1; then answer='answers'; fi
     printf '%s: up, address %s, libvirt %s\n' "$host" "$(host_address "$host")" "$answer"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The remotes tree: a false packaged one to install into, and the copying that "onehost sync" does.
 
 TREE_ACTIONS=(
