@@ -49,7 +49,7 @@ export class LineWriter {
   line(text: string): void {
     if (this.#isClosed) return;
     this.#queue.push(text);
-    this.#writing ??= this.#drain().finally(() => (this.#writing = undefined));
+    this.#writing ??= this.#drain();
   }
 
   /** Resolves when all lines are written, or cannot be. */
@@ -66,5 +66,7 @@ export class LineWriter {
       this.#queue = [];
       this.onClosed();
     }
+    // Here and not in a later callback: a line that comes in between would find a writer that has already stopped.
+    this.#writing = undefined;
   }
 }
