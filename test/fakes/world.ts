@@ -1,0 +1,51 @@
+import { Deadline } from "../../src/core/deadline.ts";
+import { generationOf } from "../../src/core/generation.ts";
+import type { Context } from "../../src/core/ports.ts";
+import { defaultSettings, type Settings } from "../../src/core/settings.ts";
+import { FakeClock } from "./clock.ts";
+import { FakeFiles } from "./files.ts";
+import { FakeCommands, FakeLocks, FakeLog, FakeProcesses, FakeRoot, FakeState } from "./host.ts";
+import { FakeHypervisor, type FakeDomain } from "./hypervisor.ts";
+
+/** What a test says of the world; the rest is as on a host where nothing was configured. */
+export interface Given {
+  readonly domains?: readonly FakeDomain[];
+  readonly files?: Readonly<Record<string, string | { readonly link: string }>>;
+  readonly kvmrc?: Partial<Settings["kvmrc"]>;
+  readonly onevirt?: Partial<Settings["onevirt"]>;
+  /** VERSION of the tree. */
+  readonly version?: string;
+  /** The limit of the action. */
+  readonly limitSeconds?: number | null;
+}
+
+/** A context made of fakes, which complains at its end about what was left open. */
+export interface World extends Context, Disposable {
+  readonly hypervisor: FakeHypervisor;
+  readonly files: FakeFiles;
+  readonly commands: FakeCommands;
+  readonly processes: FakeProcesses;
+  readonly locks: FakeLocks;
+  readonly state: FakeState;
+  readonly root: FakeRoot;
+  readonly clock: FakeClock;
+  readonly log: FakeLog;
+}
+
+export function given({ domains = [], files = {}, kvmrc = {}, onevirt = {}, version, limitSeconds = 60 }: Given = {}): World {
+  const clock = new FakeClock();
+  const hypervisor = new FakeHypervisor(clock, domains);
+  const locks = new FakeLocks(clock);
+  const settings = defaultSettings();
+  return {
+    clock, hypervisor, locks,
+    settings: { ...settings, kvmrc: { ...settings.kvmrc, ...kvmrc }, onevirt: { ...settings.onevirt, ...onevirt } },
+    generation: generationOf(version),
+    files: new FakeFiles(files), commands: new FakeCommands(), processes: new FakeProcesses(), state: new FakeState(), root: new FakeRoot(), log: new FakeLog(),
+    deadline: Deadline.after(limitSeconds, clock),
+    [Symbol.dispose]: () => {
+      hypervisor[Symbol.dispose]();
+      locks[Symbol.dispose]();
+    },
+  };
+}
