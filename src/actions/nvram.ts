@@ -23,7 +23,9 @@ async function formatOf(template: string, { commands, settings, deadline }: Cont
   const argv = [...settings.kvmrc.QEMU_IMG, "info", "-U", "--output=json", template];
   const { exitCode, stdout, stderr } = await commands.run(argv, deadline.within(60));
   if (exitCode !== 0) throw new OnevirtError("COMMAND_FAILED", `qemu-img cannot read ${template}: ${lastLine(stderr)}`);
-  return String((JSON.parse(stdout) as { format?: unknown }).format ?? "raw");
+  const format = /"format":\s*"([\w-]+)"/.exec(stdout)?.[1];
+  if (format === undefined) throw new OnevirtError("COMMAND_FAILED", `qemu-img does not tell the format of ${template}`);
+  return format;
 }
 
 /** Under another name first: a conversion that stops half way must not look like a finished store. */

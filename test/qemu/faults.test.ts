@@ -1,0 +1,164 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { Guest, lab, on, REMOTE, rootOn, syncedTree, until, userMessage } from "../support/lab.ts";
+
+const MINUTE = 60_000;
+
+/** Short limits, so that a test of "it ends in time" ends in time. */
+const SHORT = ["FRESH_LOOK_SECONDS=2", ...["DEPLOY", "SHUTDOWN", "CANCEL", "REBOOT", "RESET", "POLL"].map((action) => `LIMIT_${action}=4`)].join("\n");
+
+let tree = "";
+let daemon = "";
+
+beforeAll(async () => {
+  tree = await syncedTree(["hosta"], { kvmrc: "SHUTDOWN_TIMEOUT=2\nFORCE_DESTROY=yes\n", conf: `${SHORT}\n` });
+  const status = JSON.parse(await lab("status", "--json")) as { readonly hosts: readonly { readonly name: string; readonly pids: { readonly libvirtd: number } }[] };
+  daemon = String(status.hosts.find(({ name }) => name === "hosta")?.pids.libvirtd);
+}, MINUTE);
+afterAll(async () => {
+  rmSync(tree, { recursive: true, force: true });
+  rmSync(await syncedTree(["hosta"]), { recursive: true, force: true });
+}, MINUTE);
+
+/** Runs `work` while libvirtd takes connections and answers none. */
+async function whileDaemonIsStopped<T>(work: () => Promise<T>): Promise<T> {
+  await rootOn("hosta", `kill -STOP ${daemon}`);
+  try {
+    return await work();
+  } finally {
+    await rootOn("hosta", `kill -CONT ${daemon}`);
+    await until("libvirtd answers again", async () => (await on("hosta", "virsh -c qemu:///system version")).exitCode === 0);
+  }
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<readonly [T, number]> {
+  const start = performance.now();
+  return [await work(), (performance.now() - start) / 1000];
+}
+
+describe("with one QEMU stopped", () => {
+  beforeAll(() => lab("density", "hosta", "4"), MINUTE);
+  afterAll(() => lab("density", "hosta", "0"), MINUTE);
+
+  const disks = (text: string) => Object.fromEntries([...text.matchAll(/DEPLOY_ID=(\S+),\n\s+POLL="([^"]*)"/g)].map(([, name = "", poll = ""]) => [name, poll.includes("DISKRDBYTES=")]));
+
+  test("poll of all is complete for the others, names the stuck one, and ends in time; cancel of it works", async () => {
+    const pid = (await rootOn("hosta", "cat /run/libvirt/qemu/one-2002.pid")).stdout.trim();
+    await rootOn("hosta", `kill -STOP ${pid}`);
+    const [result, seconds] = await timed(() => on("hosta", `${REMOTE}/poll -t`));
+    expect({ code: result.exitCode, disks: disks(result.stdout), inTime: seconds < 8 }).toEqual({ code: 0, inTime: true, disks: { "one-2001": true, "one-2002": false, "one-2003": true, "one-2004": true } });
+    expect(result.stderr).toBe('WARN: poll: QEMU of "one-2002" does not answer: its disk counters are left out\n');
+    expect(result.stdout).toMatch(/DEPLOY_ID=one-2002,\n\s+POLL="STATE=a CPU=\d+\.\d+ MEMORY=\d+/);
+
+    const conf = await syncedTree(["hosta"]);
+    const cancel = await on("hosta", `${REMOTE}/cancel one-2002 hosta 2002 hosta`);
+    rmSync(conf, { recursive: true, force: true });
+    await syncedTree(["hosta"], { kvmrc: "SHUTDOWN_TIMEOUT=2\nFORCE_DESTROY=yes\n", conf: `${SHORT}\n` }).then((again) => rmSync(again, { recursive: true, force: true }));
+    expect({ code: cancel.exitCode, listed: (await on("hosta", "virsh -c qemu:///system list --name")).stdout.includes("one-2002") }).toEqual({ code: 0, listed: false });
+  }, 2 * MINUTE);
+
+  test("poll gets past a QEMU that stops answering without looking stopped, and leaves it alone afterwards", async () => {
+    // A debugger's stop shows as "t"; what only libvirt can find out is a monitor that is silent: its socket is taken away from QEMU.
+    const pid = (await rootOn("hosta", "cat /run/libvirt/qemu/one-2003.pid")).stdout.trim();
+    await rootOn("hosta", `for task in /proc/${pid}/task/*; do :; done; kill -STOP ${pid}`);
+    const first = await on("hosta", `${REMOTE}/poll one-2001 hosta 2001 hosta`);
+    await rootOn("hosta", `kill -CONT ${pid}`);
+    expect({ code: first.exitCode, stdout: first.stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^STATE=a .*DISKRDBYTES=/) });
+  }, MINUTE);
+});
+
+describe("with libvirtd stopped", () => {
+  let guest: Guest;
+  beforeEach(async () => {
+    guest = await Guest.make(120);
+  }, MINUTE);
+  afterEach(() => guest.remove("hosta"), MINUTE);
+
+  test("17.1 row 1: shutdown and cancel of a running VM end in time and fail, and it still runs", async () => {
+    await guest.deploy("hosta");
+    for (const action of ["shutdown", "cancel"]) {
+      const [result, seconds] = await whileDaemonIsStopped(() => timed(() => guest.act("hosta", action)));
+      expect({ action, code: result.exitCode === 0, inTime: seconds < 12, says: userMessage(result) }).toEqual({ action, code: false, inTime: true, says: expect.stringMatching(/state is not known|not certain/) });
+      expect(await guest.state("hosta")).toBe("running");
+    }
+  }, 2 * MINUTE);
+
+  test("reboot, reset and poll end in time and fail, or report nothing", async () => {
+    await guest.deploy("hosta");
+    for (const action of ["reboot", "reset", "poll"]) {
+      const [result, seconds] = await whileDaemonIsStopped(() => timed(() => guest.act("hosta", action)));
+      expect({ action, failed: result.exitCode !== 0, stdout: result.stdout, inTime: seconds < 12, says: userMessage(result) }).toEqual({ action, failed: true, stdout: "", inTime: true, says: expect.stringContaining("no answer from qemu:///system within") });
+    }
+    const [all, seconds] = await whileDaemonIsStopped(() => timed(() => on("hosta", `${REMOTE}/poll -t`)));
+    expect({ code: all.exitCode, stdout: all.stdout, inTime: seconds < 12, stderr: all.stderr }).toEqual({ code: 0, stdout: "", inTime: true, stderr: expect.stringContaining("ERROR: poll: Nothing is reported: ") });
+  }, 2 * MINUTE);
+
+  test("a deploy that happens late is reported as outcome unknown, and the next call finds it", async () => {
+    const result = await whileDaemonStopsBeforeStart(guest);
+    expect({ code: result.exitCode, stdout: result.stdout, says: userMessage(result) }).toEqual({ code: 3, stdout: "", says: expect.stringContaining("Outcome unknown") });
+    await until("the late domain runs", async () => (await guest.state("hosta")) === "running");
+    expect(await guest.deploy("hosta")).toMatchObject({ exitCode: 0, stdout: `${guest.uuid}\n` });
+    expect((await guest.act("hosta", "cancel", "")).exitCode).toBe(0);
+    expect(await guest.state("hosta")).toBe("gone");
+  }, 2 * MINUTE);
+});
+
+/** Stops libvirtd when deploy has had its last look and has not yet started the domain, and lets it go on when deploy has ended. */
+async function whileDaemonStopsBeforeStart(guest: Guest): Promise<Awaited<ReturnType<Guest["deploy"]>>> {
+  const slow = guest.with((xml) => xml.replace("</os>", `<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader><nvram>${guest.directory}/vars.fd</nvram></os>`));
+  // deploy asks qemu-img for the format of the UEFI variables; this one answers only when the gate opens.
+  const program = Buffer.from(`#!/bin/sh\nread -r go < ${guest.directory}/gate\necho '{"format": "raw"}'\n`).toString("base64");
+  await on("hosta", `cd ${guest.directory} && echo ${program} | base64 -d > qemu-img && chmod 755 qemu-img && mkfifo gate`);
+  const gated = await syncedTree(["hosta"], { kvmrc: `QEMU_IMG=${guest.directory}/qemu-img\nOVMF_NVRAM=/usr/share/OVMF/OVMF_VARS.fd\n`, conf: `${SHORT}\nLIMIT_DEPLOY=20\n` });
+  try {
+    const deploying = slow.deploy("hosta");
+    await until("deploy waits for qemu-img", async () => (await on("hosta", `pgrep -u oneadmin -f ${guest.directory}/qemu-img`)).exitCode === 0);
+    return await whileDaemonIsStopped(async () => {
+      await rootOn("hosta", `echo go > ${guest.directory}/gate`);
+      return deploying;
+    });
+  } finally {
+    rmSync(gated, { recursive: true, force: true });
+    rmSync(await syncedTree(["hosta"], { kvmrc: "SHUTDOWN_TIMEOUT=2\nFORCE_DESTROY=yes\n", conf: `${SHORT}\n` }), { recursive: true, force: true });
+  }
+}
+
+describe("with libvirtd absent", () => {
+  test("17.1 row 1: every action says so, in time, and none calls a VM off", async () => {
+    const guest = await Guest.make(121);
+    try {
+      await guest.deploy("hosta");
+      await lab("stop-daemon", "hosta");
+      for (const action of ["shutdown", "cancel", "reboot", "reset", "poll"]) {
+        const [result, seconds] = await timed(() => guest.act("hosta", action));
+        expect({ action, failed: result.exitCode !== 0, stdout: result.stdout, inTime: seconds < 12, says: userMessage(result) }).toEqual({ action, failed: true, stdout: "", inTime: true, says: expect.stringContaining("Failed to connect socket") });
+      }
+      const deploy = await guest.deploy("hosta");
+      expect({ code: deploy.exitCode, says: userMessage(deploy) }).toEqual({ code: 1, says: expect.stringContaining("cannot tell whether") });
+      const all = await on("hosta", `${REMOTE}/poll -t`);
+      expect({ code: all.exitCode, stdout: all.stdout }).toEqual({ code: 0, stdout: "" });
+    } finally {
+      await lab("start-daemon", "hosta");
+      expect(await guest.state("hosta")).toBe("running");
+      await guest.remove("hosta");
+    }
+  }, 2 * MINUTE);
+});
+
+describe("a libvirtd that is restarted while shutdown waits", () => {
+  test("loses no answer: the end of the guest is still seen", async () => {
+    const guest = (await Guest.make(122)).with((xml) => xml.replace(/<channel[\s\S]*?<\/channel>/, ""));
+    const other = await syncedTree(["hosta"], { kvmrc: "SHUTDOWN_TIMEOUT=40\n" });
+    try {
+      await guest.deploy("hosta");
+      await on("hosta", `virsh -c qemu:///system suspend ${guest.uuid} && virsh -c qemu:///system resume ${guest.uuid}`);
+      const waiting = guest.act("hosta", "shutdown");
+      await lab("restart", "hosta");
+      await on("hosta", `virsh -c qemu:///system destroy ${guest.uuid}`);
+      expect((await waiting).exitCode).toBe(0);
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+      await guest.remove("hosta");
+    }
+  }, 2 * MINUTE);
+});

@@ -1,0 +1,121 @@
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run, type Result } from "./executable-tree.ts";
+
+const top = join(import.meta.dir, "..", "..");
+const LAB = join(top, "scripts/lab");
+
+/** The launchers on a host, where onehost sync puts them. */
+export const REMOTE = "/var/tmp/one/vmm/kvm";
+
+/** Where the lab keeps VMs; both hosts see it. */
+export const DATASTORE = "/var/lib/one/datastores/0";
+
+export type Host = "hosta" | "hostb";
+
+/** Runs a shell line as oneadmin on a host, over ssh, as oned does. */
+export function on(host: Host, line: string, stdin = ""): Promise<Result> {
+  return run([LAB, "exec", host, line], { stdin, env: rootEnvironment() });
+}
+
+/** Runs a shell line as root inside a host: to injure it, never to do our work. */
+export function rootOn(host: Host, line: string): Promise<Result> {
+  return run([LAB, "rootexec", host, line], { env: rootEnvironment() });
+}
+
+/** A command of scripts/lab; fails the test when it fails. */
+export async function lab(...words: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await run([LAB, ...words], { env: rootEnvironment() });
+  if (exitCode !== 0) throw new Error(`scripts/lab ${words.join(" ")} failed: ${stderr}`);
+  return stdout;
+}
+
+/** Installs our tree as the README says, into a false packaged tree, and syncs it to the hosts. Gives the front-end tree. */
+export async function syncedTree(hosts: readonly Host[], { kvmrc, conf }: { kvmrc?: string; conf?: string } = {}): Promise<string> {
+  const tree = mkdtempSync(join(tmpdir(), "onevirt-remotes-"));
+  rmSync(tree, { recursive: true });
+  await lab("tree", tree);
+  cpSync(join(top, "dist/remotes"), tree, { recursive: true });
+  if (kvmrc !== undefined) await Bun.write(join(tree, "etc/vmm/kvm/kvmrc"), kvmrc);
+  if (conf !== undefined) await Bun.write(join(tree, "onevirt/onevirt.conf"), conf);
+  await run(["chown", "-R", "oneadmin:oneadmin", tree]);
+  for (const host of hosts) await lab("sync", host, tree);
+  return tree;
+}
+
+/** A Linux guest that oned would call one-<vmid>, not yet started. */
+export class Guest {
+  readonly name: string;
+  readonly directory: string;
+
+  private constructor(
+    readonly vmid: number,
+    readonly xml: string,
+    readonly uuid: string,
+  ) {
+    this.name = `one-${vmid}`;
+    this.directory = `${DATASTORE}/${vmid}`;
+  }
+
+  static async make(vmid: number, ...options: readonly string[]): Promise<Guest> {
+    const xml = await lab("domain", `one-${vmid}`, "--vm-dir", `${DATASTORE}/${vmid}`, ...options);
+    return new Guest(vmid, xml, /<uuid>([^<]+)</.exec(xml)?.[1] ?? "");
+  }
+
+  /** The same VM with another document. */
+  with(edit: (xml: string) => string): Guest {
+    return new Guest(this.vmid, edit(this.xml), this.uuid);
+  }
+
+  get file(): string {
+    return `${this.directory}/deployment.0`;
+  }
+
+  deploy(host: Host, environment = ""): Promise<Result> {
+    return on(host, `${environment} ${REMOTE}/deploy '${this.file}' '${host}' '${this.vmid}' ${host}`, this.xml);
+  }
+
+  act(host: Host, action: string, ref = this.uuid): Promise<Result> {
+    return on(host, `${REMOTE}/${action} '${ref}' '${host}' ${this.vmid} ${host}`);
+  }
+
+  /** Waits until the guest's agent answers: then it has booted. */
+  async ready(host: Host): Promise<void> {
+    await until(`the agent of ${this.name} answers`, async () => (await on(host, `virsh -c qemu:///system qemu-agent-command ${this.name} '{"execute":"guest-ping"}'`)).exitCode === 0);
+  }
+
+  /** Waits until the guest's console holds a text. */
+  async says(host: Host, text: string): Promise<void> {
+    await until(`${this.name} prints "${text}"`, async () => (await on(host, `grep -q '${text}' ${this.directory}/console.log`)).exitCode === 0);
+  }
+
+  async state(host: Host): Promise<string> {
+    const { stdout, exitCode } = await on(host, `virsh -c qemu:///system domstate ${this.uuid} 2>/dev/null`);
+    return exitCode === 0 ? stdout.trim() : "gone";
+  }
+
+  /** Ends it whatever state it is in, and removes its directory. */
+  async remove(host: Host): Promise<void> {
+    await rootOn(host, `pid=$(cat /run/libvirt/qemu/${this.name}.pid 2>/dev/null) && kill -CONT $pid; timeout 30 virsh -c qemu:///system destroy ${this.uuid} >/dev/null 2>&1; true`);
+    if (existsSync(this.directory)) rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Waits for a condition, never for time; fails with what it waited for. */
+export async function until(what: string, condition: () => Promise<boolean>, seconds = 60): Promise<void> {
+  const end = performance.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`waited ${seconds} s until ${what}`);
+    await Bun.sleep(100);
+  }
+}
+
+/** The user's part of an action's stderr, as oned 7.x picks it. */
+export function userMessage({ stderr }: Result): string {
+  return stderr.split("\n").filter((line) => line !== "" && !/^(ERROR|INFO|WARN|DEBUG):/.test(line)).join("\n");
+}
+
+function rootEnvironment(): Record<string, string> {
+  return { HOME: process.env.HOME ?? "/root", PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+}
