@@ -26,7 +26,7 @@ enter_host() {
   local host=$1 pid
   shift
   pid=$(holder_pid "$host") || die "Cannot enter $host: it is not up" "run: scripts/lab up"
-  nsenter "--target=$pid" --mount --uts --net --wd=/ -- "$@" 9>&-
+  nsenter "--target=$pid" --mount --uts --net --root --wd -- "$@" 9>&-
 }
 
 # enter_host_as_oneadmin HOST COMMAND…: the same as oneadmin, without ssh in between.
@@ -44,7 +44,8 @@ create_host() {
   install -d -m 0755 "$directory" "$directory"/{log,pid,ssh}
   fill_host_directories "$directory"
 
-  setsid unshare --net --mount --uts --propagation private -- sleep infinity \
+  # Commands that enter take over its root and its working directory, so that must be a place inside.
+  (cd / && exec setsid unshare --net --mount --uts --propagation private -- sleep infinity) \
     </dev/null >/dev/null 2>&1 9>&- &
   local pid=$!
   wait_for 10 "namespaces of $host" holder_ready "$pid"
@@ -73,6 +74,11 @@ fill_host_directories() {
   for path in /sys/fs/cgroup/*/; do
     if [[ -w $path && ! -e ${path}machine ]]; then printf '%s\n' "${path}machine" >> "$LAB_ROOT/places"; fi
   done
+  # The emulator that OpenNebula's node package makes and every deployment file names.
+  if [[ ! -e /usr/bin/qemu-kvm-one ]]; then
+    ln -sf qemu-system-x86_64 /usr/bin/qemu-kvm-one
+    printf '%s\n' /usr/bin/qemu-kvm-one >> "$LAB_ROOT/places"
+  fi
   cp -a /etc/libvirt/. "$directory/root/etc/libvirt/"
   # Networks and domains of this machine are not the lab's.
   rm -rf -- "$directory/root/etc/libvirt/qemu" "$directory/root/etc/libvirt/storage" "$directory/root/etc/libvirt/secrets"
@@ -136,6 +142,7 @@ remove_places() {
     if [[ $place == /sys/fs/cgroup/*/machine && -d $place ]]; then
       find "$place" -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || true
     fi
+    if [[ -L $place ]]; then rm -f -- "$place"; continue; fi
     rmdir -- "$place" 2>/dev/null || [[ ! -e $place ]] || step "down: keeping $place, it is not empty"
   done < <(tac "$LAB_ROOT/places")
   rm -f -- "$LAB_ROOT/places"

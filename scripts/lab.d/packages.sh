@@ -34,8 +34,8 @@ apt_install() {
     chmod 0755 "$policy"
     ours=yes
   fi
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" \
-    </dev/null >&2 || status=$?
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" \
+    </dev/null >/dev/null || status=$?
   if [[ -n $ours ]]; then rm -f -- "$policy"; fi
   return "$status"
 }

@@ -7,7 +7,7 @@ start_process() {
   shift 2
   directory=$(host_directory "$host")
   # Descriptor 9 is the lab's lock: a daemon that kept it would lock the lab for ever.
-  setsid nsenter "--target=$(holder_pid "$host")" --mount --uts --net --wd=/ -- "$@" \
+  setsid nsenter "--target=$(holder_pid "$host")" --mount --uts --net --root --wd -- "$@" \
     </dev/null >>"$directory/log/$name.log" 2>&1 9>&- &
   record_process "$host" "$name" "$!"
 }
