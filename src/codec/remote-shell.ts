@@ -5,6 +5,7 @@ import { quoteWord } from "./shell-word.ts";
  * It reads orders from its stdin. A step's data follows its order by length, its words are quoted: nothing else is ever parsed.
  * The step runs in a session of its own. `stop` sends TERM to its group, `kill` KILL; when the connection ends without `quit`, the host
  * does both by itself, so a lost front-end leaves nothing running. Markers end with a random token, on both outputs, at any column.
+ * The shell reads this text from the same stdin as its orders, so all of it is functions, and the last line starts them.
  * Plain POSIX, for bash, dash and busybox; names are prefixed, because the environment of the host may hold any other.
  */
 export function remoteProgram(token: string): string {
@@ -39,6 +40,7 @@ _ov_step() {
   [ -z "$_ov_stopped" ] || _ov_signal KILL
   printf '\\nTOKEN end %s\\n' "$_ov_code" >&2; printf '\\nTOKEN end\\n'
 }
+_ov_main() {
 printf '\\nTOKEN ready\\n'
 while IFS=' ' read -r _ov_verb _ov_size _ov_words; do
   case $_ov_verb in
@@ -59,6 +61,8 @@ if [ -n "$_ov_worker" ] && kill -s TERM "$_ov_worker" 2>/dev/null; then
   kill -s TERM "$_ov_killer" 2>/dev/null
 fi
 exit 0
+}
+_ov_main
 `;
 
 /** The order to run a step; its data follows at once. Line breaks inside words travel as a variable, because an order is one line. */

@@ -3,6 +3,7 @@ import { showCommand } from "../codec/shell-word.ts";
 import { listed } from "./action-list.ts";
 import type { Facts } from "./facts.ts";
 import type { Journal, Transport } from "./journal.ts";
+import { GRACE_SECONDS, LAST_GRACE_SECONDS } from "./limits.ts";
 import { startLocal } from "./local-command.ts";
 import type { CommandOutcome, RunningCommand } from "./local-command.ts";
 import { RemoteSession } from "./remote-session.ts";
@@ -105,7 +106,8 @@ export class CommandRunner {
       command.notice(seconds);
       this.claim.lend();
     };
-    const ended = await supervise(running, { limitSeconds: command.limitSeconds, signal: this.signal, notice }, this.world.timers);
+    const graceSeconds = (): number => (this.world.ending.aborted ? LAST_GRACE_SECONDS : GRACE_SECONDS);
+    const ended = await supervise(running, { limitSeconds: command.limitSeconds, signal: this.signal, graceSeconds, notice }, this.world.timers);
     if (ended.why === "finished") return ended.outcome;
     return ended.why === "limit" ? this.#tookTooLong(command, ended.outcome) : failed("Cancelled");
   }

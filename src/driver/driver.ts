@@ -4,7 +4,7 @@ import { redactPayload } from "../codec/redact-message.ts";
 import { findAction } from "./action-table.ts";
 import { runAction } from "./engine.ts";
 import type { Request } from "./facts.ts";
-import { FAREWELL_SECONDS, GRACE_SECONDS } from "./limits.ts";
+import { FAREWELL_SECONDS, LAST_GRACE_SECONDS } from "./limits.ts";
 import { Queue, sameId } from "./queue.ts";
 import type { World } from "./world.ts";
 
@@ -56,7 +56,7 @@ export class Driver {
   abandon(): void {
     this.finalize();
     for (const { control } of this.#running) control.abort();
-    this.world.timers.after((GRACE_SECONDS - 2) * 1000, () => this.#settleEnded());
+    this.world.timers.after((LAST_GRACE_SECONDS + 1) * 1000, () => this.#settleEnded());
   }
 
   #accept(request: Request): void {

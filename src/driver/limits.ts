@@ -31,6 +31,8 @@ function ownLimit(script: string): number | null | undefined {
 
 /** From TERM to KILL of a process group. */
 export const GRACE_SECONDS = 5;
+/** The same when the driver itself must end soon. */
+export const LAST_GRACE_SECONDS = 2;
 /** From KILL until nobody waits any more. */
 export const LAST_SECONDS = 2;
 /** A step that runs this long is named in the log, and no longer counts against `-t`. */

@@ -1,5 +1,6 @@
 import { errorText } from "../codec/script-output.ts";
 import { quoteWord } from "../codec/shell-word.ts";
+import { LAST_GRACE_SECONDS } from "./limits.ts";
 import { startLocal } from "./local-command.ts";
 import type { CommandOutcome } from "./local-command.ts";
 import type { FrontEnd, Processes, Timers } from "./ports.ts";
@@ -40,7 +41,7 @@ export class RemotesSync {
 
   async #run(argv: readonly string[]): Promise<string | undefined> {
     const running = startLocal(this.processes, argv, new Uint8Array());
-    const ended = await supervise(running, { limitSeconds: LIMIT_SECONDS, signal: this.signal, notice: () => undefined }, this.timers);
+    const ended = await supervise(running, { limitSeconds: LIMIT_SECONDS, signal: this.signal, graceSeconds: () => LAST_GRACE_SECONDS, notice: () => undefined }, this.timers);
     if (ended.why !== "finished") return `${argv[0] ?? ""} was ended`;
     return failureOf(argv, ended.outcome);
   }

@@ -1,4 +1,4 @@
-import { GRACE_SECONDS, LAST_SECONDS, NOTICE_SECONDS } from "./limits.ts";
+import { LAST_SECONDS, NOTICE_SECONDS } from "./limits.ts";
 import type { CommandOutcome, RunningCommand } from "./local-command.ts";
 import type { Timers } from "./ports.ts";
 
@@ -8,6 +8,8 @@ export interface Watch {
   readonly limitSeconds: number | undefined;
   /** The action was cancelled, or the driver ends. */
   readonly signal: AbortSignal;
+  /** Seconds from TERM to KILL, when it comes to that. */
+  readonly graceSeconds: () => number;
   /** Called after 30 s, then after ever longer times. */
   readonly notice: (seconds: number) => void;
 }
@@ -23,14 +25,14 @@ export async function supervise(running: RunningCommand, watch: Watch, timers: T
     callOff.push(onAbort(watch.signal, () => reason.resolve("signal")));
     const first = await Promise.race([running.finished, reason.promise]);
     if (typeof first !== "string") return { why: "finished", outcome: first };
-    return { why: first, outcome: await end(running, timers) };
+    return { why: first, outcome: await end(running, watch.graceSeconds(), timers) };
   } finally {
     for (const stop of callOff) stop();
   }
 }
 
-async function end(running: RunningCommand, timers: Timers): Promise<CommandOutcome | undefined> {
-  for (const [act, seconds] of [[running.terminate, GRACE_SECONDS], [running.kill, LAST_SECONDS]] as const) {
+async function end(running: RunningCommand, graceSeconds: number, timers: Timers): Promise<CommandOutcome | undefined> {
+  for (const [act, seconds] of [[running.terminate, graceSeconds], [running.kill, LAST_SECONDS]] as const) {
     act();
     const outcome = await within(running.finished, seconds, timers);
     if (outcome) return running.sweep(), outcome;
