@@ -5,7 +5,7 @@ import { generateDomain } from "../domain/generate.ts";
 import { domainInput } from "../domain/input.ts";
 import { selectXPath } from "../domain/xpath.ts";
 import { GENERATOR_OPTIONS, printWarnings, readGeneratorTexts } from "./domain-input.ts";
-import { noWords, parseWords } from "./options.ts";
+import { noWords, parseWords, printText } from "./options.ts";
 
 const OPTIONS = {
   ...GENERATOR_OPTIONS,
@@ -24,7 +24,7 @@ export default defineCommand({
     const xpath = parsed.values["why"];
     const nodes = xpath === undefined ? explanations(tree) : reasons(tree, xpath);
     printWarnings(warnings);
-    await Bun.write(Bun.stdout, parsed.flags.has("json") ? `${JSON.stringify({ version: 1, nodes }, null, 2)}\n` : asText(nodes));
+    printText(parsed.flags.has("json") ? `${JSON.stringify({ version: 1, nodes }, null, 2)}\n` : asText(nodes));
   },
 });
 

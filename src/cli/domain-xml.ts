@@ -2,7 +2,7 @@ import { defineCommand } from "citty";
 import { generateDomain } from "../domain/generate.ts";
 import { domainInput } from "../domain/input.ts";
 import { GENERATOR_OPTIONS, printWarnings, readGeneratorTexts } from "./domain-input.ts";
-import { noWords, parseWords } from "./options.ts";
+import { noWords, parseWords, printText } from "./options.ts";
 
 /** `onevirt domain xml`: the document on stdout, warnings on stderr. */
 export default defineCommand({
@@ -12,6 +12,6 @@ export default defineCommand({
     const parsed = noWords(parseWords(rawArgs, GENERATOR_OPTIONS));
     const { xml, warnings } = generateDomain(await domainInput(await readGeneratorTexts(parsed)));
     printWarnings(warnings);
-    await Bun.write(Bun.stdout, xml);
+    printText(xml);
   },
 });

@@ -46,6 +46,11 @@ export function oneOf<const T extends string>(name: string, value: string | unde
   return found;
 }
 
+/** Writes a text that ends in a newline, or none, to stdout. (Bun.write would begin at the start of a file that stdout goes to.) */
+export function printText(text: string): void {
+  if (text !== "") console.log(text.endsWith("\n") ? text.slice(0, -1) : text);
+}
+
 /** Text of a file; `-` is standard input. */
 export async function readText(path: string): Promise<string> {
   try {

@@ -1,6 +1,6 @@
-import { element, filled, warning } from "../element.ts";
-import type { Contributor } from "../facts.ts";
-import { derived } from "../source.ts";
+import { element, filled, type Part, warning } from "../element.ts";
+import type { Contributor, Facts } from "../facts.ts";
+import { derived, type Value } from "../source.ts";
 import { busOf } from "./disk-bus.ts";
 
 /** The disk with the context: an optical drive without address, never cached, a block device where the system datastore says so. */
@@ -19,5 +19,13 @@ export const contextDisk: Contributor = (facts) => {
     element("readonly"),
     element("driver", { name: "qemu", type: "raw", cache: "none" }),
   ];
-  return [element("disk", { type: derived(block ? "block" : "file", contextDiskType), device: "cdrom" }, children, { because: [target], rule: "CONTEXT is a read-only optical drive" })];
+  const disk = element("disk", { type: derived(block ? "block" : "file", contextDiskType), device: "cdrom" }, children, { because: [target], rule: "CONTEXT is a read-only optical drive" });
+  return [disk, ...samePlace(facts, target)];
 };
+
+/** Without addresses, libvirt places SATA disks by the letters of their names: hda and sda are then the same place. */
+function samePlace(facts: Facts, target: Value): readonly Part[] {
+  if (!facts.q35like) return [];
+  const taken = facts.vm.vectors("DISK").map((disk) => disk.get("TARGET").text).find((other) => other.startsWith("hd") && other.slice(2) === target.text.slice(2));
+  return taken === undefined ? [] : [warning(`libvirt refuses ${taken} beside the context's ${target.text} on SATA: give the disk the prefix vd or sd.`)];
+}
