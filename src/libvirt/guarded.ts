@@ -75,16 +75,25 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   }
 
   async watchStop(uuid: string, deadline: Deadline): Promise<StopWatch> {
-    if (this.#listener?.lost) this.#listener[Symbol.dispose]();
-    if (!this.#listener || this.#listener.lost) this.#listener = new StopListener(this.options.startWorker, this.#start("listener"));
-    return this.#listener.watch(uuid, deadline);
+    if (this.#listener?.lost) this.#forgetListener();
+    this.#listener ??= new StopListener(this.options.startWorker, this.#start("listener"));
+    try {
+      return await this.#listener.watch(uuid, deadline);
+    } catch (error) {
+      this.#forgetListener(); // it may never be ready: the next one starts afresh
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {
-    this.#listener?.[Symbol.dispose]();
+    this.#forgetListener();
     this.#worker?.[Symbol.dispose]();
-    this.#listener = undefined;
     this.#worker = undefined;
+  }
+
+  #forgetListener(): void {
+    this.#listener?.[Symbol.dispose]();
+    this.#listener = undefined;
   }
 
   async #call<O extends Operation>(operation: O, args: Parameters<BlockingHypervisor[O]>, doing: string, deadline: Deadline): Promise<ReturnType<BlockingHypervisor[O]>> {

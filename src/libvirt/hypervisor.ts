@@ -3,16 +3,17 @@ import { hasCode } from "../core/errors.ts";
 import type { DomainIdentity, DomainStats, DomainStatus, HypervisorVersions, ShutdownMode, StatsGroup } from "../core/ports.ts";
 import { domainState, isActive } from "../core/states.ts";
 import { Connection } from "./connection.ts";
-import { VIR_ERR } from "./error.ts";
 import { Handle } from "./handle.ts";
 import { identify } from "./identity.ts";
 import type { Library } from "./library.ts";
+import { VIR } from "./numbers.ts";
 import { readStats } from "./stats.ts";
 
-const SHUTDOWN_FLAGS: Readonly<Record<ShutdownMode, number>> = { default: 0, acpi: 1, agent: 2 };
-const XML_SECURE = 1;
-const METADATA_ELEMENT = 2;
-const SNAPSHOT_REDEFINE = 1;
+const SHUTDOWN_FLAGS: Readonly<Record<ShutdownMode, number>> = {
+  default: VIR.VIR_DOMAIN_SHUTDOWN_DEFAULT,
+  acpi: VIR.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
+  agent: VIR.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
+};
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
@@ -31,7 +32,7 @@ export class BlockingHypervisor implements Disposable {
   find(ref: string): DomainStatus | undefined {
     const connection = this.#open();
     using domain = this.#findDomain(connection, ref);
-    return domain && this.#status(connection, domain);
+    return domain && orGone(() => this.#status(connection, domain));
   }
 
   create(xml: string): DomainIdentity {
@@ -61,7 +62,7 @@ export class BlockingHypervisor implements Disposable {
   domainXml(uuid: string, options: { readonly secure?: boolean }): string {
     const connection = this.#open();
     using domain = this.#domain(connection, uuid);
-    const xml = this.library.calls.virDomainGetXMLDesc(domain.pointer, options.secure ? XML_SECURE : 0);
+    const xml = this.library.calls.virDomainGetXMLDesc(domain.pointer, options.secure ? VIR.VIR_DOMAIN_XML_SECURE : 0);
     if (xml === null) throw connection.error(`read the document of domain ${uuid}`);
     return this.library.takeString(xml);
   }
@@ -69,17 +70,17 @@ export class BlockingHypervisor implements Disposable {
   metadata(uuid: string, namespace: string): string | undefined {
     const connection = this.#open();
     using domain = this.#domain(connection, uuid);
-    const xml = this.library.calls.virDomainGetMetadata(domain.pointer, METADATA_ELEMENT, namespace, 0);
+    const xml = this.library.calls.virDomainGetMetadata(domain.pointer, VIR.VIR_DOMAIN_METADATA_ELEMENT, namespace, 0);
     if (xml !== null) return this.library.takeString(xml);
     const error = connection.error(`read the metadata of domain ${uuid}`);
-    if (error.libvirt?.code === VIR_ERR.NO_DOMAIN_METADATA) return undefined;
+    if (error.libvirt?.code === VIR.VIR_ERR_NO_DOMAIN_METADATA) return undefined;
     throw error;
   }
 
   redefineSnapshot(uuid: string, xml: string): void {
     const connection = this.#open();
     using domain = this.#domain(connection, uuid);
-    const pointer = this.library.calls.virDomainSnapshotCreateXML(domain.pointer, xml, SNAPSHOT_REDEFINE);
+    const pointer = this.library.calls.virDomainSnapshotCreateXML(domain.pointer, xml, VIR.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
     if (pointer === null) throw connection.error(`redefine a snapshot of domain ${uuid}`);
     using _owned = new Handle(this.library, "snapshot", pointer);
   }
@@ -168,6 +169,16 @@ export class BlockingHypervisor implements Disposable {
   #lookUp(connection: Connection, ref: string, pointer: Pointer | null): Handle | undefined {
     if (pointer !== null) return new Handle(this.library, "domain", pointer);
     const error = connection.error(`find domain "${ref}"`);
+    if (hasCode(error, "DOMAIN_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+/** The domain may end between two calls; then there is none. */
+function orGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
     if (hasCode(error, "DOMAIN_NOT_FOUND")) return undefined;
     throw error;
   }

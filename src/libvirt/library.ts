@@ -34,7 +34,8 @@ export class Library {
     this.#path = path;
     this.#free = free;
     this.calls = this.#lazyCalls();
-    this.calls.virInitialize(); // Before anything else: error functions without it abort the process (bun-notes 4.3)
+    // Before anything else: error functions without it abort the process (bun-notes 4.3)
+    if (this.calls.virInitialize() < 0) throw new OnevirtError("LIBVIRT_FAILED", `Cannot initialise ${path}`);
     this.#silence();
   }
 
@@ -73,7 +74,7 @@ export class Library {
   }
 
   #bind(calls: object, name: SymbolName): unknown {
-    const bound = this.#traced(name, this.#symbol(name));
+    const bound = this.#traced(name, refusingNul(name, this.#symbol(name)));
     Object.defineProperty(calls, name, { value: bound, enumerable: true });
     return bound;
   }
@@ -107,6 +108,16 @@ function load(paths: readonly string[]): { path: string; free: (memory: Pointer)
   throw new OnevirtError("LIBVIRT_MISSING", `Cannot load libvirt.so.0${reason || `: not found in ${paths.join(", ")}`}`, {
     hint: "install the package libvirt0 (Debian, Ubuntu) or libvirt-libs (RHEL, AlmaLinux, SUSE)",
   });
+}
+
+/** C ends a string at its first NUL: what follows would be lost in silence, and `one-7\0x` would name one-7. BAD_ARGUMENT instead. */
+function refusingNul(name: SymbolName, call: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+  if (!(symbols[name].args as readonly string[]).includes("const char *")) return call;
+  return (...args) => {
+    const text = args.find((each) => typeof each === "string" && each.includes("\0"));
+    if (text !== undefined) throw new OnevirtError("BAD_ARGUMENT", `Cannot call ${name}: a text of ${(text as string).length} characters holds a NUL character`);
+    return call(...args);
+  };
 }
 
 /** Long strings are documents, and documents hold passwords: only their length is told. */

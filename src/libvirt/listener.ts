@@ -3,10 +3,10 @@ import { OnevirtError } from "../core/errors.ts";
 import { Connection } from "./connection.ts";
 import { identify } from "./identity.ts";
 import type { Library } from "./library.ts";
+import { VIR } from "./numbers.ts";
 
-/** VIR_DOMAIN_EVENT_ID_LIFECYCLE, and the events after which a domain may be gone: stopped, undefined, crashed. */
-const LIFECYCLE = 0;
-const ENDS: ReadonlySet<number> = new Set([1, 5, 8]);
+/** The events after which a domain may be gone. */
+const ENDS: ReadonlySet<number> = new Set([VIR.VIR_DOMAIN_EVENT_UNDEFINED, VIR.VIR_DOMAIN_EVENT_STOPPED, VIR.VIR_DOMAIN_EVENT_CRASHED]);
 
 /** How often the loop looks whether it should end, and whether the daemon is still there: a restart of libvirtd sends no event. */
 const ROUND_MS = 200;
@@ -26,27 +26,46 @@ export function listen(library: Library, uri: string, reports: ListenerReports, 
   const { calls } = library;
   calls.virEventRegisterDefaultImpl(); // before the connection, or it gets no events
   using connection = Connection.open(library, uri, true);
-  using callbacks = new DisposableStack();
-  const round = callbacks.adopt(new JSCallback(() => undefined, { args: ["i32", "ptr"], returns: "void" }), (each) => each.close());
-  const event = callbacks.adopt(lifecycleCallback(connection, reports), (each) => each.close());
-  calls.virEventAddTimeout(ROUND_MS, required(round.ptr), null, null);
-  const id = connection.check(calls.virConnectDomainEventRegisterAny(connection.pointer, null, LIFECYCLE, required(event.ptr), null, null), "listen to lifecycle events");
+  if (ended()) return; // abandoned while it was connecting: by now another thread may run the loop
+  using _rounds = regularRounds(library);
+  using _events = lifecycleEvents(connection, reports);
   reports.ready();
   while (!ended() && connection.alive) calls.virEventRunDefaultImpl();
-  if (!connection.alive) return reports.lost(`the connection to ${uri} was closed`);
-  calls.virConnectDomainEventDeregisterAny(connection.pointer, id);
-  calls.virEventRunDefaultImpl(); // libvirt forgets the callback on the next round; only then may it be closed
+  if (!ended()) reports.lost(`the connection to ${uri} was closed`);
 }
 
-function lifecycleCallback(connection: Connection, reports: ListenerReports): JSCallback {
+/** A timer, so that the loop returns now and then. The loop outlives this thread: the timer must go before its callback does. */
+function regularRounds({ calls }: Library): Disposable {
+  const callback = new JSCallback(() => undefined, { args: ["i32", "ptr"], returns: "void" });
+  const timer = calls.virEventAddTimeout(ROUND_MS, required(callback), null, null);
+  return {
+    [Symbol.dispose]: () => {
+      calls.virEventRemoveTimeout(timer);
+      callback.close();
+    },
+  };
+}
+
+/** Reports of domains that end. */
+function lifecycleEvents(connection: Connection, reports: ListenerReports): Disposable {
+  const { calls } = connection.library;
   const onEvent = (_connection: Pointer, domain: Pointer, event: number): number => {
     if (ENDS.has(event)) reports.stopped(identify(connection, domain).uuid);
     return 0;
   };
-  return new JSCallback(onEvent, { args: ["ptr", "ptr", "i32", "i32", "ptr"], returns: "i32" });
+  const callback = new JSCallback(onEvent, { args: ["ptr", "ptr", "i32", "i32", "ptr"], returns: "i32" });
+  const registered = calls.virConnectDomainEventRegisterAny(connection.pointer, null, VIR.VIR_DOMAIN_EVENT_ID_LIFECYCLE, required(callback), null, null);
+  const id = connection.check(registered, "listen to lifecycle events");
+  return {
+    [Symbol.dispose]: () => {
+      calls.virConnectDomainEventDeregisterAny(connection.pointer, id);
+      calls.virEventRunDefaultImpl(); // libvirt forgets the callback on the next round; only then may it be closed
+      callback.close();
+    },
+  };
 }
 
-function required(pointer: Pointer | null): Pointer {
-  if (pointer === null) throw new OnevirtError("NOT_SUPPORTED", "Cannot listen to events: the runtime gave no callback address");
-  return pointer;
+function required({ ptr }: JSCallback): Pointer {
+  if (ptr === null) throw new OnevirtError("NOT_SUPPORTED", "Cannot listen to events: the runtime gave no callback address");
+  return ptr;
 }

@@ -1,9 +1,9 @@
-import { OnevirtError, messageOf } from "../core/errors.ts";
 import type { Tracer } from "../core/ports.ts";
 import { BlockingHypervisor } from "./hypervisor.ts";
 import { Library } from "./library.ts";
 import { listen } from "./listener.ts";
-import type { Message, PlainError, Reply, Request, Start } from "./protocol.ts";
+import { toPlain } from "./plain-error.ts";
+import type { Message, Reply, Request, Start } from "./protocol.ts";
 
 /** Where a worker's messages come from and go to. */
 export interface Port {
@@ -31,6 +31,7 @@ export function serve(port: Port, tracerFor: (trace: string | undefined) => Trac
       if (message.role === "listener") listenFor(message, port, () => load(message.trace, message.libraryPaths));
       return;
     }
+    if (start && hasEnded(start)) return; // asked for before this thread was abandoned: nobody waits, and nobody may be surprised
     port.send(answer(message, () => (hypervisor ??= open(required(start)))));
   });
 }
@@ -61,24 +62,17 @@ function listenFor(start: Start, port: Port, library: () => Library): void {
     lost: (reason: string) => port.send({ event: "lost", error: { code: "LIBVIRT_UNREACHABLE", message: `Cannot listen to events: ${reason}` } }),
   } as const;
   try {
-    listen(library(), start.uri, reports, () => Atomics.load(start.end, 0) === 1);
+    listen(library(), start.uri, reports, () => hasEnded(start));
   } catch (error) {
     port.send({ event: "lost", error: toPlain(error) });
   }
 }
 
+function hasEnded({ end }: Start): boolean {
+  return Atomics.load(end, 0) === 1;
+}
+
 function required(start: Start | undefined): Start {
   if (!start) throw new TypeError("Cannot serve a request before the start message");
   return start;
-}
-
-/** An error of the worker as data; what is not ours is our defect and keeps its text. */
-export function toPlain(error: unknown): PlainError {
-  if (error instanceof OnevirtError) return { code: error.code, message: error.message, hint: error.hint, libvirt: error.libvirt };
-  return { code: "LIBVIRT_FAILED", message: messageOf(error) };
-}
-
-/** The error class again, on the other side. */
-export function fromPlain(error: PlainError): OnevirtError {
-  return new OnevirtError(error.code, error.message, { ...(error.hint ? { hint: error.hint } : {}), ...(error.libvirt ? { libvirt: error.libvirt } : {}) });
 }

@@ -3,13 +3,18 @@ import type { DomainStats, StatsFields, StatsGroup } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
 import type { Handle } from "./handle.ts";
 import { identify } from "./identity.ts";
+import { VIR } from "./numbers.ts";
 
-/** VIR_DOMAIN_STATS_* (libvirt-domain.h). */
-const GROUPS: Readonly<Record<StatsGroup, number>> = { state: 1, cpu: 2, balloon: 4, vcpu: 8, interface: 16, block: 32 };
+const GROUPS: Readonly<Record<StatsGroup, number>> = {
+  state: VIR.VIR_DOMAIN_STATS_STATE,
+  cpu: VIR.VIR_DOMAIN_STATS_CPU_TOTAL,
+  balloon: VIR.VIR_DOMAIN_STATS_BALLOON,
+  vcpu: VIR.VIR_DOMAIN_STATS_VCPU,
+  interface: VIR.VIR_DOMAIN_STATS_INTERFACE,
+  block: VIR.VIR_DOMAIN_STATS_BLOCK,
+};
 
-/** VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE, and _NOWAIT: skip what needs a domain whose job is held, instead of waiting for it. */
-const ACTIVE = 1;
-const NOWAIT = 1 << 29;
+const { VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE: ACTIVE, VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT: NOWAIT } = VIR;
 
 /** Sizes and offsets of virDomainStatsRecord and virTypedParameter on LP64 (bun-notes 4.3). */
 const RECORD = { domain: 0, params: 8, count: 16 } as const;
@@ -44,16 +49,16 @@ function readRecord(connection: Connection, record: Pointer): DomainStats {
   return { ...identify(connection, domain), fields };
 }
 
-/** VIR_TYPED_PARAM_* in order: int, uint, llong, ullong, double, boolean, string. */
 function readValue(param: Pointer): StatsFields[string] {
   switch (read.i32(param, PARAM.type)) {
-    case 1: return read.i32(param, PARAM.value);
-    case 2: return read.u32(param, PARAM.value);
-    case 3: return read.i64(param, PARAM.value);
-    case 4: return read.u64(param, PARAM.value);
-    case 5: return read.f64(param, PARAM.value);
-    case 6: return read.u8(param, PARAM.value) !== 0;
-    default: return new CString(read.ptr(param, PARAM.value) as Pointer).toString();
+    case VIR.VIR_TYPED_PARAM_INT: return read.i32(param, PARAM.value);
+    case VIR.VIR_TYPED_PARAM_UINT: return read.u32(param, PARAM.value);
+    case VIR.VIR_TYPED_PARAM_LLONG: return read.i64(param, PARAM.value);
+    case VIR.VIR_TYPED_PARAM_ULLONG: return read.u64(param, PARAM.value);
+    case VIR.VIR_TYPED_PARAM_DOUBLE: return read.f64(param, PARAM.value);
+    case VIR.VIR_TYPED_PARAM_BOOLEAN: return read.u8(param, PARAM.value) !== 0;
+    case VIR.VIR_TYPED_PARAM_STRING: return new CString(read.ptr(param, PARAM.value) as Pointer).toString();
+    default: throw new TypeError("Cannot read statistics: libvirt gave a parameter of an unknown type");
   }
 }
 

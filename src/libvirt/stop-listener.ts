@@ -1,7 +1,7 @@
 import type { Deadline } from "../core/deadline.ts";
 import type { StopWatch } from "../core/ports.ts";
 import type { Reply, Start } from "./protocol.ts";
-import { fromPlain } from "./server.ts";
+import { fromPlain } from "./plain-error.ts";
 import { OnevirtError } from "../core/errors.ts";
 import type { Thread, WorkerFactory } from "./worker-call.ts";
 

@@ -13,7 +13,6 @@ export const C_TYPES = {
   virConnectPtr: "ptr",
   virDomainPtr: "ptr",
   "virDomainPtr *": "ptr",
-  "virDomainPtr **": "ptr",
   virDomainInfoPtr: "ptr",
   "virDomainStatsRecordPtr *": "ptr",
   "virDomainStatsRecordPtr **": "ptr",
@@ -55,7 +54,6 @@ export const symbols = {
   virConnectIsAlive: { returns: "int", args: ["virConnectPtr"], since: "0.9.8" },
   virConnectGetLibVersion: { returns: "int", args: ["virConnectPtr", "unsigned long *"], since: "0.7.3" },
   virConnectGetType: { returns: "const char *", args: ["virConnectPtr"], since: "0.0.3" },
-  virConnectListAllDomains: { returns: "int", args: ["virConnectPtr", "virDomainPtr **", "unsigned int"], since: "0.9.13" },
   virConnectGetAllDomainStats: { returns: "int", args: ["virConnectPtr", "unsigned int", "virDomainStatsRecordPtr **", "unsigned int"], since: "1.2.8" },
 
   virDomainLookupByID: { returns: "virDomainPtr", args: ["virConnectPtr", "int"], since: "0.0.3" },
@@ -82,6 +80,7 @@ export const symbols = {
   virEventRegisterDefaultImpl: { returns: "int", args: [], since: "0.9.0" },
   virEventRunDefaultImpl: { returns: "int", args: [], since: "0.9.0" },
   virEventAddTimeout: { returns: "int", args: ["int", "virEventTimeoutCallback", "void *", "virFreeCallback"], since: "0.9.3" },
+  virEventRemoveTimeout: { returns: "int", args: ["int"], since: "0.9.3" },
   virConnectDomainEventRegisterAny: {
     returns: "int", args: ["virConnectPtr", "virDomainPtr", "int", "virConnectDomainEventGenericCallback", "void *", "virFreeCallback"], since: "0.8.0",
   },

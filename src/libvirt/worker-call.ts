@@ -1,6 +1,6 @@
 import { OnevirtError } from "../core/errors.ts";
 import type { Message, Operation, Reply, Start } from "./protocol.ts";
-import { fromPlain } from "./server.ts";
+import { fromPlain } from "./plain-error.ts";
 
 /** A thread as this folder needs it; the runtime's Worker is one. */
 export interface Thread {
@@ -23,6 +23,7 @@ export class WorkerCall implements Disposable {
   readonly #thread: Thread;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
+  #defect: OnevirtError | undefined;
 
   constructor(
     startWorker: WorkerFactory,
@@ -31,12 +32,14 @@ export class WorkerCall implements Disposable {
     this.#thread = startWorker();
     this.#thread.unref();
     this.#thread.onmessage = ({ data }) => this.#settle(data);
-    this.#thread.onerror = ({ message }) => this.#failAll(new OnevirtError("LIBVIRT_FAILED", `Cannot run the libvirt thread: ${message}`));
+    this.#thread.onerror = ({ message }) => this.#failAll((this.#defect = new OnevirtError("LIBVIRT_FAILED", `Cannot run the libvirt thread: ${message}`)));
     this.#thread.postMessage(start);
   }
 
-  /** The result of an operation, or "late" when `limitMs` have passed; the operation then still runs. */
+  /** The result of an operation, or "late" when `limitMs` have passed; the operation then still runs. Not begun at all when there is no time. */
   async request(operation: Operation, args: readonly unknown[], limitMs: number): Promise<{ readonly result: unknown } | "late"> {
+    if (this.#defect) throw this.#defect;
+    if (limitMs <= 0) throw new OnevirtError("TIMED_OUT", `Cannot begin to ${operation}: no time is left`);
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<{ readonly result: unknown } | "late">();
     this.#pending.set(id, { resolve, reject });

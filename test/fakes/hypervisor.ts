@@ -80,7 +80,7 @@ export class FakeHypervisor implements Hypervisor, Disposable {
 
   /** The connection breaks during the next call of a method, after or before what was asked for has happened. */
   breaks(method: Method, { done }: { readonly done: boolean }): this {
-    return this.next(method, async (proceed) => {
+    return this.next(method, async (proceed, ..._args) => {
       if (done) await proceed();
       throw refusal("CONNECTION_LOST", `Cannot ${method}: the connection was lost`);
     });
