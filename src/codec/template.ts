@@ -54,6 +54,8 @@ function topLevelName(name: string): string {
 /** A place in a text that moves forward. */
 class Scanner {
   #offset = 0;
+  #line = 1;
+  #lineStart = 0;
 
   constructor(
     private readonly text: string,
@@ -68,9 +70,13 @@ class Scanner {
     return this.atEnd || /[\n\r#]/.test(this.text[this.#offset] ?? "");
   }
 
+  /** Only moves forward, as the scanner does, so that a long text is counted once. */
   position(): Position {
-    const before = this.text.slice(0, this.#offset).split("\n");
-    return { line: before.length, column: (before.at(-1) ?? "").length + 1 };
+    for (let end = this.text.indexOf("\n", this.#lineStart); end >= 0 && end < this.#offset; end = this.text.indexOf("\n", this.#lineStart)) {
+      this.#line += 1;
+      this.#lineStart = end + 1;
+    }
+    return { line: this.#line, column: this.#offset - this.#lineStart + 1 };
   }
 
   skipBlanksAndComments(): void {

@@ -72,10 +72,11 @@ export function isXmlText(text: string): boolean {
 }
 
 const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+const ALL_NOT_XML = new RegExp(NOT_XML, "g");
 
 /** XML 1.0 has no way to write most control characters: U+FFFD stands for them. */
 function onlyXmlCharacters(text: string): string {
-  return isXmlText(text) ? text : text.toWellFormed().replace(new RegExp(NOT_XML, "g"), "\ufffd");
+  return isXmlText(text) ? text : text.toWellFormed().replace(ALL_NOT_XML, "\ufffd");
 }
 
 const REFERENCES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;" };

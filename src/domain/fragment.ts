@@ -30,6 +30,7 @@ export function administratorsText(facts: Facts, name: string, value: Value): Va
 
 /** Why a user's text may not be written; undefined when it may. */
 export function refusal(text: string, name: string, allowed: Allowed): string | undefined {
+  if (text.includes("<?")) return "processing instructions are not allowed";
   try {
     return firstRefusal(parseFragment(text, name), allowed);
   } catch (error) {

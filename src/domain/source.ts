@@ -42,7 +42,8 @@ export function isFound(sourced: Sourced): boolean {
 
 /** The sources of several values together, each once. */
 export function sourcesOf(...all: readonly (Sourced | undefined)[]): readonly Source[] {
-  return [...new Set(all.flatMap((each) => each?.sources ?? []))];
+  const found = all.filter((each) => each !== undefined && each.sources.length > 0);
+  return found.length < 2 ? (found[0]?.sources ?? []) : [...new Set(found.flatMap((each) => each?.sources ?? []))];
 }
 
 /** A text worked out from other values. */
