@@ -247,7 +247,7 @@ function parsed(xml: string) {
   try {
     return readDomainDocument(xml, "the domain");
   } catch (cause) {
-    throw refusal("LIBVIRT_FAILED", `Cannot create the domain: XML error`, { code: 27, domain: 20, text: String(cause) });
+    throw refusal("LIBVIRT_FAILED", `Cannot create the domain: XML error`, { code: 35, domain: 20, text: String(cause) });
   }
 }
 

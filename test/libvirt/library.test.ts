@@ -1,11 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlockingHypervisor } from "../../src/libvirt/hypervisor.ts";
 import { Library, LIBRARY_PATHS } from "../../src/libvirt/library.ts";
 import type { Tracer } from "../../src/core/ports.ts";
-import { buildShim, failing } from "./shim.ts";
+import { buildShim, failing, removeShims } from "./shim.ts";
+
+afterAll(removeShims);
 
 const thrownBy = (work: () => unknown): unknown => {
   try {

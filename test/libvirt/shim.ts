@@ -8,7 +8,6 @@ import { isLater, readApi } from "./api.ts";
 export type Bodies = Readonly<Partial<Record<SymbolName, string | undefined>>>;
 
 const directory = mkdtempSync(join(tmpdir(), "onevirt-shim-"));
-process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
 let count = 0;
 
 /**
@@ -19,7 +18,7 @@ export function buildShim(bodies: Bodies = {}): string {
   const api = readApi();
   const names = (Object.keys(symbols) as SymbolName[]).filter((name) => !(name in bodies && bodies[name] === undefined) && !isLater(api.functions.get(name)?.version ?? "99", OLDEST_LIBVIRT));
   const path = join(directory, `shim-${++count}`);
-  mkdirSync(path);
+  mkdirSync(path, { recursive: true });
   writeFileSync(join(path, "shim.c"), [PRELUDE, ...names.map((name) => definition(name, bodies[name] ?? STANDARD[name] ?? zero(name)))].join("\n"));
   const library = join(path, "libvirt.so.0");
   const compiler = ["/usr/bin/cc", "/usr/bin/gcc"].find(existsSync);
@@ -29,12 +28,18 @@ export function buildShim(bodies: Bodies = {}): string {
   return library;
 }
 
+/** Takes away what was built; for `afterAll`. */
+export function removeShims(): void {
+  rmSync(directory, { recursive: true, force: true });
+}
+
 /** Makes the shim's next `virGetLastError…` say this. */
 export function failing(code: number, domain: number, text: string, result: "-1" | "0" = "0"): string {
   return `error_code = ${code}; error_domain = ${domain}; error_text = ${JSON.stringify(text)}; return ${result};`;
 }
 
 const PRELUDE = `
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
