@@ -1,0 +1,56 @@
+// Runs on a host of the lab as oneadmin; prints the rows as JSON. Arguments: which part.
+import { readFileSync, rmSync } from "node:fs";
+import { compete, measure, median, type Row } from "./rows.ts";
+
+const EXECUTABLE = "/var/tmp/one/onevirt/onevirt-x86_64";
+const LAUNCHERS = "/var/tmp/one/vmm/kvm";
+const URI = "qemu:///system";
+const ROUNDS = 21;
+
+const parts: Readonly<Record<string, () => readonly Row[]>> = { start, action, poll };
+
+console.log(JSON.stringify((parts[process.argv[2] ?? ""] as () => readonly Row[])()));
+
+/** What starting costs. */
+function start(): readonly Row[] {
+  return compete("start", [
+    { name: "onevirt version", command: [EXECUTABLE, "version"], against: { name: "bash -c :", command: ["bash", "-c", ":"] }, promised: 6 },
+    { name: "onevirt version", command: [EXECUTABLE, "version"], against: { name: "virsh --version", command: ["virsh", "--version"] } },
+  ], ROUNDS);
+}
+
+/** An action with one libvirt call that changes nothing of weight, launcher to exit, deadline guard on; then where its time goes. */
+function action(): readonly Row[] {
+  const rows = compete("action", [
+    { name: "reboot (launcher to exit)", command: [`${LAUNCHERS}/reboot`, "one-2001", "hosta", "2001", "hosta"], against: { name: "virsh reboot", command: ["virsh", "-c", URI, "reboot", "one-2001"] }, promised: 1.5 },
+    { name: "reset (launcher to exit)", command: [`${LAUNCHERS}/reset`, "one-2001", "hosta", "2001", "hosta"], against: { name: "virsh reset", command: ["virsh", "-c", URI, "reset", "one-2001"] }, promised: 1.5 },
+  ], ROUNDS);
+  return [...rows, ...breakdown()];
+}
+
+/** Medians of the steps of a reboot, from its own trace. */
+function breakdown(): readonly Row[] {
+  const trace = `/tmp/onevirt-bench-${process.pid}`;
+  const steps = new Map<string, number[]>();
+  for (let round = 0; round < ROUNDS; round++) {
+    rmSync(trace, { force: true });
+    Bun.spawnSync([`${LAUNCHERS}/reboot`, "one-2001", "hosta", "2001", "hosta"], { env: { ...process.env, ONEVIRT_TRACE: trace } });
+    for (const [, name = "", ms = ""] of readFileSync(trace, "utf8").matchAll(/ libvirt (\d+\.\d+) ms (\w+)\(/g)) steps.set(ms, [...(steps.get(ms) ?? []), Number(name)]);
+  }
+  rmSync(trace, { force: true });
+  return [...steps].map(([name, values]) => ({ area: "action", name: `  of it ${name}`, medianMs: median(values) })).filter(({ medianMs }) => medianMs >= 0.1);
+}
+
+/** The second poll of all guests that run now, against the one bulk call of virsh, and against one virsh for each VM. */
+function poll(): readonly Row[] {
+  const names = Bun.spawnSync(["virsh", "-c", URI, "list", "--name"]).stdout.toString().trim().split("\n").filter(Boolean);
+  const area = `poll of ${names.length}`;
+  measure([`${LAUNCHERS}/poll`, "-t"]); // the first one takes a second for its CPU sample
+  Bun.sleepSync(1100);
+  const rows = compete(area, [{ name: "poll -t", command: [`${LAUNCHERS}/poll`, "-t"], against: { name: "virsh domstats", command: ["virsh", "-c", URI, "domstats", "--state", "--interface", "--block"] }, promised: 1.3 }], 11);
+  const began = performance.now();
+  for (const name of names) measure(["virsh", "-c", URI, "dominfo", name]);
+  const each = performance.now() - began;
+  const ours = rows.at(-1)?.medianMs ?? Number.NaN;
+  return [...rows, { area, name: "one virsh dominfo for each VM", medianMs: each }, { area, name: "poll -t", medianMs: ours, against: "one virsh dominfo for each VM", ratio: ours / each }];
+}

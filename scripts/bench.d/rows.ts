@@ -1,0 +1,69 @@
+/** One line of the report: what was measured, against what, and the promise it holds. */
+export interface Row {
+  readonly area: string;
+  readonly name: string;
+  readonly medianMs: number;
+  readonly cpuMs?: number;
+  readonly against?: string;
+  readonly ratio?: number;
+  /** The ratio that SPECIFICATION.md promises. */
+  readonly promised?: number;
+}
+
+/** A command, and the one it is compared with. */
+export interface Contest {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly against: { readonly name: string; readonly command: readonly string[] };
+  readonly promised?: number;
+}
+
+interface Measured {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
+/** Runs both commands of each contest in turn, so that the noise of the machine falls on both alike; the first rounds do not count. */
+export function compete(area: string, contests: readonly Contest[], rounds: number): readonly Row[] {
+  return contests.flatMap(({ name, command, against, promised }) => {
+    const ours: Measured[] = [];
+    const theirs: Measured[] = [];
+    for (let round = -2; round < rounds; round++) {
+      const [a, b] = [measure(command), measure(against.command)];
+      if (round >= 0) ours.push(a), theirs.push(b);
+    }
+    const [mine, other] = [middle(ours), middle(theirs)];
+    return [
+      { area, name: against.name, medianMs: other.ms, cpuMs: other.cpuMs },
+      { area, name, medianMs: mine.ms, cpuMs: mine.cpuMs, against: against.name, ratio: mine.ms / other.ms, ...(promised === undefined ? {} : { promised }) },
+    ];
+  });
+}
+
+/** Times a whole process; a failure would measure nothing and ends the bench. */
+export function measure(command: readonly string[]): Measured {
+  const start = performance.now();
+  const { exitCode, stderr, resourceUsage } = Bun.spawnSync([...command], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const ms = performance.now() - start;
+  if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}: ${stderr}`);
+  return { ms, cpuMs: Number(resourceUsage?.cpuTime.total ?? 0) / 1000 };
+}
+
+/** The median. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function middle(all: readonly Measured[]): Measured {
+  return { ms: median(all.map(({ ms }) => ms)), cpuMs: median(all.map(({ cpuMs }) => cpuMs)) };
+}
+
+/** The report as text. */
+export function asTable(rows: readonly Row[]): string {
+  const lines = rows.map(({ area, name, medianMs, cpuMs, against, ratio, promised }) => [
+    area, name, `${medianMs.toFixed(1)} ms`, cpuMs === undefined ? "" : `${cpuMs.toFixed(1)} ms CPU`,
+    ratio === undefined ? "" : `${ratio.toFixed(2)} x ${against}`, promised === undefined ? "" : `promised ${promised}${(ratio ?? 0) > promised ? "  MISSED" : ""}`,
+  ]);
+  const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+}

@@ -1,0 +1,47 @@
+// Compares with the things replaced, in one run on one machine, and prints medians and ratios: the machine is noisy, the ratios are the message.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { asTable, type Row } from "./bench.d/rows.ts";
+
+process.chdir(join(import.meta.dir, ".."));
+const only = process.argv.slice(2);
+const wanted = (part: string) => only.length === 0 || only.includes(part);
+const rows: Row[] = [];
+
+must([process.execPath, "scripts/build.ts"]);
+if (["start", "action", "poll"].some(wanted)) {
+  must(["scripts/lab", "up", "--hosts", "1"]);
+  must(["scripts/lab", "guest"]);
+  const tree = join(mkdtempSync(join(tmpdir(), "onevirt-bench-")), "remotes");
+  try {
+    must(["scripts/lab", "tree", tree]);
+    must(["dist/onevirt", "remotes", "install", "--tree", tree, "--backup", `${tree}-backup`]);
+    must(["scripts/lab", "sync", "hosta", tree]);
+    if (wanted("start")) rows.push(...onHost("start"));
+    if (wanted("action")) must(["scripts/lab", "density", "hosta", "1"]), rows.push(...onHost("action"));
+    for (const count of wanted("poll") ? ["1", "50", "100"] : []) must(["scripts/lab", "density", "hosta", count]), rows.push(...onHost("poll"));
+  } finally {
+    must(["scripts/lab", "density", "hosta", "0"]);
+    if (!process.env.ONEVIRT_KEEP_LAB) must(["scripts/lab", "down"]);
+    rmSync(join(tree, ".."), { recursive: true, force: true });
+  }
+}
+for (const file of readdirSync("scripts/bench.d").filter((name) => !["rows.ts", "host.ts"].includes(name) && name.endsWith(".ts"))) {
+  if (!wanted(file.replace(".ts", ""))) continue;
+  const part = (await import(`./bench.d/${file}`)) as { readonly bench?: () => Promise<readonly Row[]> };
+  rows.push(...((await part.bench?.()) ?? []));
+}
+console.log(`${new Date().toISOString().slice(0, 10)}, commit ${Bun.spawnSync(["git", "rev-parse", "--short=12", "HEAD"]).stdout.toString().trim()}`);
+console.log(asTable(rows));
+
+function onHost(part: string): readonly Row[] {
+  const bun = "/srv/onevirt/node_modules/.bin/bun";
+  const { exitCode, stdout } = Bun.spawnSync(["scripts/lab", "exec", "hosta", `${bun} /srv/onevirt/scripts/bench.d/host.ts ${part}`], { stdout: "pipe", stderr: "inherit" });
+  if (exitCode !== 0) throw new Error(`the part ${part} failed`);
+  return JSON.parse(stdout.toString()) as Row[];
+}
+
+function must(command: readonly string[]): void {
+  if (!existsSync(command[0] ?? "") || Bun.spawnSync([...command], { stdio: ["ignore", "ignore", "inherit"] }).exitCode !== 0) throw new Error(`${command.join(" ")} failed`);
+}
