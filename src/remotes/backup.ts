@@ -4,7 +4,7 @@ import { Directory } from "./directory.ts";
 import { orAbsent, refusal } from "./failure.ts";
 import { FileTree } from "./file-tree.ts";
 import { readManifest, writeManifest, type FileRecord, type Manifest } from "./manifest.ts";
-import { removeWaiting, TURN, type Owner, type Transaction } from "./transaction.ts";
+import { removeWaitingBelow, TURN, type Owner, type Transaction } from "./transaction.ts";
 
 const MANIFEST = "manifest.json";
 const PRIVATE_DIRECTORY = 0o700;
@@ -36,7 +36,7 @@ export class Backup implements Disposable {
 
   /** Removes what a crash left waiting. */
   removeWaiting(): void {
-    if (this.#files) removeWaiting(this.#files.root);
+    if (this.#files) removeWaitingBelow(this.#files.root);
   }
 
   /** Copies the file that install is about to replace. */
@@ -68,13 +68,13 @@ export class Backup implements Disposable {
     if (this.#files) transaction.remove(this.#files.root, MANIFEST, TURN.end);
   }
 
-  /** Removes kept originals, and every directory that is empty then. Says whether something is left, such as changed files. */
-  clear(paths: readonly string[]): boolean {
+  /** Removes kept originals, and every directory that is empty then. Changed files stay. */
+  clear(paths: readonly string[]): void {
     const files = this.#files;
-    if (!files) return false;
+    if (!files) return;
     for (const path of paths) files.directory(dirname(join("originals", path)))?.remove(basename(path));
-    for (const path of paths) for (let place = dirname(join("originals", path)); place !== "."; place = dirname(place)) files.directory(dirname(place))?.removeEmpty(basename(place));
-    return !this.#parent.removeEmpty(basename(this.path));
+    removeWaitingBelow(files.root);
+    this.#parent.removeEmpty(basename(this.path));
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,7 @@
 # Launcher of onevirt: hands this action, by its own name, to the one executable of this tree. The text is the same for every
 # action and every version, so a tree that is half copied still works. On one host, `touch /etc/onevirt/off` brings back, at
 # once and without a sync, the scripts that were here before.
-case $0 in /*) here=${0%/*} ;; */*) here=./${0%/*} ;; *) here=. ;; esac
+case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
 action=${0##*/}
 if [ -e /etc/onevirt/off ] && [ -x "$here/upstream-$action" ]; then exec "$here/upstream-$action" "$@"; fi
 

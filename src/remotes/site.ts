@@ -32,8 +32,16 @@ export class Site implements Disposable {
     const uid = process.geteuid?.() ?? 0;
     if (uid !== 0 && uid !== site.owner.uid) throw refusal(`change "${path}"`, `it belongs to uid ${site.owner.uid}, and this is uid ${uid}`, "run this as root, or as the owner of the tree");
     if (!attempt("lock", path, () => tryLock(site.tree.root.fd))) throw refusal(`change "${path}"`, "another installation is working on it", "try again when it has ended");
-    for (const directory of ["vmm/kvm", "onevirt"]) removeWaiting(site.tree.directory(directory) ?? site.tree.root);
+    site.#removeLeftovers();
     return site;
+  }
+
+  /** An empty directory of ours is a leftover too: nothing recorded that it was made. */
+  #removeLeftovers(): void {
+    const { root } = this.tree;
+    using ours = root.child("onevirt");
+    for (const directory of [ours, this.tree.directory("vmm/kvm")]) if (directory) removeWaiting(directory);
+    root.removeEmpty("onevirt");
   }
 
   [Symbol.dispose](): void {

@@ -105,11 +105,19 @@ export function isNameOfChange(name: string): boolean {
   return WAITING.test(name);
 }
 
-/** Removes what a crash left waiting in a directory. Gives the number of files. */
-export function removeWaiting(directory: Directory): number {
-  const left = directory.names().filter(isNameOfChange);
-  for (const name of left) directory.remove(name);
-  return left.length;
+/** Removes what a crash left waiting in a directory. */
+export function removeWaiting(directory: Directory): void {
+  for (const name of directory.names().filter(isNameOfChange)) directory.remove(name);
+}
+
+/** The same in all directories below; those that are empty then go too. */
+export function removeWaitingBelow(directory: Directory): void {
+  removeWaiting(directory);
+  for (const name of directory.names().filter((each) => directory.find(each)?.kind === "directory")) {
+    using inner = directory.child(name);
+    if (inner) removeWaitingBelow(inner);
+    directory.removeEmpty(name);
+  }
 }
 
 function waitingName(kind: "new" | "old"): string {

@@ -49,12 +49,14 @@ export class PackagedTree implements Disposable {
     return Object.fromEntries(readdirSync(directory, { recursive: true, encoding: "utf8" }).sort().map((path) => [path, describe(join(directory, path))]));
   }
 
-  /** The same with the identity of each file: nothing at all may have been written. */
+  /** Which file stands where, and when it changed last: nothing at all may have been written. */
   identities(directory: string = this.path): Record<string, string> {
-    return Object.fromEntries(readdirSync(directory, { recursive: true, encoding: "utf8" }).sort().map((path) => {
-      const { ino, mtimeNs, ctimeNs } = lstatSync(join(directory, path), { bigint: true });
-      return [path, `${ino} ${mtimeNs} ${ctimeNs}`];
-    }));
+    return Object.fromEntries(readdirSync(directory, { recursive: true, encoding: "utf8" }).sort().map((path) => [path, identify(join(directory, path))]));
+  }
+
+  /** The same where something may have been made in a directory and taken away again: its times do not count. */
+  fileIdentities(directory: string = this.path): Record<string, string> {
+    return Object.fromEntries(Object.keys(this.identities(directory)).map((path) => [path, lstatSync(join(directory, path)).isDirectory() ? "directory" : identify(join(directory, path))]));
   }
 
   /** Runs the built executable on this tree. */
@@ -80,6 +82,11 @@ export function runAsOneadmin(command: readonly string[]): { code: number; out: 
 
 /** The actions that a package of OpenNebula 7 brings; it has no poll. */
 export const PACKAGED_ACTIONS = Object.keys(actions).filter((name) => name !== "poll");
+
+function identify(path: string): string {
+  const { ino, mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });
+  return `${ino} ${mtimeNs} ${ctimeNs}`;
+}
 
 function describe(path: string): string {
   const { mode, uid, gid, mtimeNs } = lstatSync(path, { bigint: true });

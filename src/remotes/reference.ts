@@ -1,0 +1,46 @@
+import { actions, type Action } from "../actions/table.ts";
+
+/** remotes/README.md: what stands in the tree, and each action as oned calls it. It follows from the action table. */
+export function treeReference(): string {
+  const rows = Object.entries(actions as Readonly<Record<string, Action>>);
+  return [HEAD, "## Actions", "", ...SUMMARY_HEAD, ...rows.map(summaryRow), "", NOTES, ...rows.map(section)].join("\n");
+}
+
+const HEAD = `<!-- Generated from src/actions/table.ts by npm run gen. -->
+# The remotes tree
+
+What \`onevirt remotes install\` adds to a front-end's \`/var/lib/one/remotes\`, and \`onehost sync\` copies from there to the hosts.
+
+| path | what it is |
+|---|---|
+| \`vmm/kvm/<action>\` | the launcher of an action: a small \`sh\` script, the same text for all of them |
+| \`vmm/kvm/upstream-<action>\` | the script that stood there before, for \`/etc/onevirt/off\`; only where there was one |
+| \`onevirt/onevirt-x86_64\`, \`onevirt/onevirt-aarch64\` | the executable, one for each machine type in use |
+| \`onevirt/onevirt-x86_64-baseline\` | where somebody built and put one: for processors without AVX2 |
+| \`onevirt/onevirt.conf\` | settings of onevirt itself; those of OpenNebula stay in \`etc/vmm/kvm/kvmrc\` |
+
+On a host, \`touch /etc/onevirt/off\` makes the launchers run the \`upstream-\` scripts again, at once; removing the file ends that.
+`;
+
+const SUMMARY_HEAD = ["| action | what it does | standard input | standard output | limit in seconds |", "|---|---|---|---|---|"];
+
+const NOTES = `Exit codes: 0 done; 1 not done; 2 wrong call; 3 outcome unknown. Never 42, which OpenNebula reads as "scripts are missing".
+\`LIMIT_<ACTION>\` in \`onevirt.conf\` changes a limit. Arguments in brackets may be absent.
+`;
+
+const STDIN: Readonly<Record<Action["stdin"], string>> = { none: "not read", domain: "domain document" };
+const STDOUT: Readonly<Record<Action["stdout"], string>> = { none: "nothing", "deploy-id": "deploy id", poll: "monitoring data" };
+
+function summaryRow([name, action]: [string, Action]): string {
+  return `| [${name}](#${name}) | ${action.summary} | ${STDIN[action.stdin]} | ${STDOUT[action.stdout]} | ${limitOf(action)} |`;
+}
+
+function section([name, { summary, script, arguments: args, settings }]: [string, Action]): string {
+  const call = [script, ...args.map(({ name: argument, optional }) => (optional ? `[${argument}]` : argument))].join(" ");
+  const list = args.map(({ name: argument, about, mayBeEmpty }) => `- \`${argument}\`: ${about}${mayBeEmpty ? "; may be empty" : ""}`);
+  return [`## ${name}`, "", `${summary}.`, "", "```", call, "```", "", ...list, "", `Settings: ${settings.map((each) => `\`${each}\``).join(", ")}`, ""].join("\n");
+}
+
+function limitOf({ limitSeconds, limitAdds }: Action): string {
+  return limitSeconds === null ? "none" : `${limitSeconds}${limitAdds ? ` + \`${limitAdds}\`` : ""}`;
+}
