@@ -1,5 +1,5 @@
 // Compares with the things replaced, in one run on one machine, and prints medians and ratios: the machine is noisy, the ratios are the message.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asTable, type Row } from "./bench.d/rows.ts";
@@ -13,7 +13,7 @@ must([process.execPath, "scripts/build.ts"]);
 if (["start", "action", "poll"].some(wanted)) {
   must(["scripts/lab", "up", "--hosts", "1"]);
   must(["scripts/lab", "guest"]);
-  const tree = join(mkdtempSync(join(tmpdir(), "onevirt-bench-")), "remotes");
+  const tree = join(openTemporary("onevirt-bench-"), "remotes");
   try {
     must(["scripts/lab", "tree", tree]);
     must(["dist/onevirt", "remotes", "install", "--tree", tree, "--backup", `${tree}-backup`]);
@@ -44,4 +44,11 @@ function onHost(part: string): readonly Row[] {
 
 function must(command: readonly string[]): void {
   if (!existsSync(command[0] ?? "") || Bun.spawnSync([...command], { stdio: ["ignore", "ignore", "inherit"] }).exitCode !== 0) throw new Error(`${command.join(" ")} failed`);
+}
+
+/** A directory that oneadmin can enter. */
+function openTemporary(prefix: string): string {
+  const directory = mkdtempSync(join(tmpdir(), prefix));
+  chmodSync(directory, 0o755);
+  return directory;
 }

@@ -1,5 +1,5 @@
 // Shows the main job: a real Linux guest deployed, polled and shut down through the very launchers that oned runs. Does its own set-up.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -18,7 +18,7 @@ async function onTheLab(): Promise<void> {
   say("setting up a hypervisor host (libvirtd, QEMU, sshd in namespaces of their own) and a Linux guest");
   must(["scripts/lab", "up", "--hosts", "1"]);
   must(["scripts/lab", "guest"]);
-  const tree = join(mkdtempSync(join(tmpdir(), "onevirt-demo-")), "remotes");
+  const tree = join(openTemporary("onevirt-demo-"), "remotes");
   try {
     say("installing onevirt into a remotes tree, and sending that to the host as `onehost sync` does");
     must(["scripts/lab", "tree", tree]);
@@ -28,7 +28,7 @@ async function onTheLab(): Promise<void> {
   } finally {
     say("taking the host down again");
     must(["scripts/lab", "down"]);
-    rmSync(tree, { recursive: true, force: true });
+    rmSync(join(tree, ".."), { recursive: true, force: true });
   }
 }
 
@@ -37,6 +37,7 @@ async function showLife(command: (action: string, args: readonly string[]) => st
   const directory = "/var/lib/one/datastores/0/7";
   const xml = output(["scripts/lab", "domain", "one-7", "--vm-dir", directory, "--touch"]);
   for (const [how, document] of [["through its agent", xml], ["by ACPI, without agent", xml.replace(/<channel[\s\S]*?<\/channel>/, "")]] as const) {
+    must(["scripts/lab", "exec", "hosta", `truncate -s 0 ${directory}/console.log`]);
     const uuid = show(command("deploy", [`${directory}/deployment.0`, "hosta", "7", "hosta"]), document);
     say("waiting for the guest to boot");
     await until(() => Bun.spawnSync(["scripts/lab", "exec", "hosta", `grep -q 'onevirt-guest ready' ${directory}/console.log`]).exitCode === 0);
@@ -45,7 +46,6 @@ async function showLife(command: (action: string, args: readonly string[]) => st
     const start = performance.now();
     show(command("shutdown", [uuid, "hosta", "7", "hosta"]));
     say(`shut down ${how} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
-    must(["scripts/lab", "exec", "hosta", `rm -f ${directory}/console.log`]);
   }
   show(command("poll", ["one-7", "hosta", "7", "hosta"]));
 }
@@ -108,4 +108,11 @@ async function until(condition: () => boolean, seconds = 120): Promise<void> {
 
 function say(text: string): void {
   console.error(`demo: ${text}`);
+}
+
+/** A directory that oneadmin can enter. */
+function openTemporary(prefix: string): string {
+  const directory = mkdtempSync(join(tmpdir(), prefix));
+  chmodSync(directory, 0o755);
+  return directory;
 }
