@@ -14,7 +14,7 @@ export const contextDisk: Contributor = (facts) => {
   const id = view.get("DISK_ID");
   const path = derived(`${systemDirectory.text}/disk.${id.text}`, systemDirectory, id);
   const children = [
-    element("source", block ? { dev: path } : { file: path }, undefined, { because: block ? [contextDiskType] : [], rule: "the context is disk.ID in the VM's directory" }),
+    element("source", block ? { dev: path } : { file: path }, undefined, { because: [contextDiskType], rule: "the context is disk.ID in the VM's directory" }),
     element("target", { dev: target, bus: filled(busOf(facts, true, target, target)) }),
     element("readonly"),
     element("driver", { name: "qemu", type: "raw", cache: "none" }),

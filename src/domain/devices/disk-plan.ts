@@ -50,9 +50,9 @@ function planDisk(facts: Facts, view: VectorView, takeThread: TakeThread, nextPo
   const virtio = bus.text === "virtio";
   return {
     view, id, type, target, cdrom, bus,
-    ioThread: virtio ? ioThread(facts, view, () => takeThread(bus)) : undefined,
+    ioThread: virtio ? ioThread(facts, view, bus, () => takeThread(bus)) : undefined,
     queues: virtio ? blkQueues(facts, view, bus) : NOTHING,
-    ...address(target, bus, nextPort),
+    ...address(target, type, bus, nextPort),
   };
 }
 
@@ -63,11 +63,11 @@ function typeOf(view: VectorView): Value {
 }
 
 /** The disk's own IOTHREAD when it is one of the domain's; otherwise the threads in turn. */
-function ioThread(facts: Facts, view: VectorView, take: () => Value | undefined): Value | undefined {
+function ioThread(facts: Facts, view: VectorView, bus: Value, take: () => Value | undefined): Value | undefined {
   if (facts.ioThreads.count <= 0) return undefined;
   const asked = view.get("IOTHREAD");
   const number = wholeInteger(asked.text);
-  return number !== undefined && number >= 1 && number <= facts.ioThreads.count ? derived(number, asked, facts.ioThreads) : take();
+  return number !== undefined && number >= 1 && number <= facts.ioThreads.count ? derived(number, asked, facts.ioThreads, bus) : take();
 }
 
 /** Threads in turn; each depends on the disks that took one before. */
@@ -92,12 +92,12 @@ function blkQueues({ all, vcpu }: Facts, view: VectorView, bus: Value): Value {
 }
 
 /** Only `sd` names get an address. An IDE controller has no place for it: libvirt then chooses one. */
-function address(target: Value, bus: Value, nextPort: NextPort): Pick<Disk, "sataController" | "scsiTarget"> {
+function address(target: Value, type: Value, bus: Value, nextPort: NextPort): Pick<Disk, "sataController" | "scsiTarget"> {
   const none = { sataController: undefined, scsiTarget: undefined };
   if (!target.text.startsWith("sd") || bus.text === "ide") return none;
   if (bus.text === "sata") return { ...none, sataController: nextPort(target, bus) };
   const number = sdNumber(target.text);
-  return number >= 0 && number < 256 ? { ...none, scsiTarget: derived(number, target, bus) } : none;
+  return number >= 0 && number < 256 ? { ...none, scsiTarget: derived(number, target, type, bus) } : none;
 }
 
 /** A SATA controller per disk; a PCI Express machine has number 0 already. */

@@ -50,7 +50,7 @@ function guestAddress(facts: Facts, { tree }: PciPlan, request: PciRequest): Pla
   const bus = tree.kind === "numa" ? tree.plan.buses.get(request) : undefined;
   if (bus !== undefined) {
     const moved = bus === busIndex ? [] : [warning(`PCI device ${label(view)} moved to bus ${bus}: its place from OpenNebula belongs to another controller.`)];
-    return { nodes: [onPort(derived(bus === busIndex ? index.text : bus, index, view.get("ROOT"), isFound(index) ? undefined : byRule("", "no VM_BUS_INDEX: a free root port")))], warnings: moved };
+    return { nodes: [onPort(derived(bus === busIndex ? index.text : bus, index, view.get("ROOT"), isFound(index) ? undefined : byRule("", "no VM_BUS_INDEX: a free root port"), bus === busIndex || tree.kind !== "numa" ? undefined : tree.switchedOn))], warnings: moved };
   }
   if (index.text !== "") {
     const beyond = tree.kind === "flat" && busIndex !== undefined && busIndex > tree.ports.count + 1 ? [warning(`PCI device ${label(view)} is on bus ${index.text}, but there are ${tree.ports.count} root ports: libvirt adds what is missing.`)] : [];

@@ -47,9 +47,9 @@ function numa(facts: Facts, { plan, source, switchedOn }: PciTree & { readonly k
   ];
 }
 
-function branch(facts: Facts, { slot, cell, expander, ports, homeless }: Block, byHostNode: boolean, because: readonly Sourced[], rule: string): readonly DomainNode[] {
+function branch(facts: Facts, { slot, cell, expander, ports, homeless, displacedBy }: Block, byHostNode: boolean, because: readonly Sourced[], rule: string): readonly DomainNode[] {
   const node = facts.numaNodes.find((each) => each.cell === cell);
-  const why = [...because, node?.totalCpus, node?.memory, ...homeless.flatMap(({ view }) => [view.get("VM_BUS_INDEX"), view.get("ROOT")])];
+  const why = [...because, node?.totalCpus, node?.memory, byHostNode ? node?.view.get("NODE_ID") : undefined, ...displacedBy, ...homeless.flatMap(({ view }) => [view.get("VM_BUS_INDEX"), view.get("ROOT")])];
   const place = (number: number | string) => (byHostNode ? derived(number, node?.view.get("NODE_ID")) : derived(number));
   const bound = node && place(node.cell);
   const port = (index: number, position: number) =>
@@ -60,22 +60,22 @@ function branch(facts: Facts, { slot, cell, expander, ports, homeless }: Block, 
 function dedicatedBranch(facts: Facts, { request, cell, port }: Dedicated, position: number, because: readonly Sourced[]): readonly DomainNode[] {
   const rule = "ROOT=dedicated: an expander and a root port for this device alone";
   const why = [...because, request.view.get("ROOT")];
-  const bound = cell === undefined ? undefined : derived(cell, request.view.get("NUMA_NODE"));
+  const bound = cell === undefined ? undefined : derived(cell, request.view.get("NUMA_NODE"), facts.numaNodes.find((each) => each.cell === cell)?.view.get("NODE_ID"));
   const index = request.view.get("VM_BUS_INDEX");
   const address = element("address", { type: "pci", bus: derived(port - 1, index), slot: "0", function: "0x0" });
   return [
     controller(derived(port - 1, index), "pcie-expander-bus", [target(derived(busNumber(0xa0 + 8 * position)), bound)], why, rule),
     controller(derived(port, index), "pcie-root-port", [address], why, rule),
-    ...deviceIommu(facts, request.view, derived(port - 1, index)),
+    ...deviceIommu(facts, request.view, derived(port - 1, index), why),
   ];
 }
 
-function deviceIommu({ vm }: Facts, device: Dedicated["request"]["view"], pciBus: Value): readonly DomainNode[] {
+function deviceIommu({ vm }: Facts, device: Dedicated["request"]["view"], pciBus: Value, why: readonly (Sourced | undefined)[]): readonly DomainNode[] {
   const own = vm.vectors("IOMMU")[0];
   const wanted = pciFlag(device, "IOMMU");
   if (!wanted.on || own?.get("MODE").text !== "device") return [];
   const driver = element("driver", { pciBus, ...iommuOptions(own.get("OPTIONS")) }, undefined, { rule: "IOMMU/OPTIONS" });
-  return [element("iommu", { model: own.get("MODEL") }, [driver], { because: [wanted, own.get("MODE")], rule: "IOMMU in mode device: one for each device that asks for it" })];
+  return [element("iommu", { model: own.get("MODEL") }, [driver], { because: [wanted, own.get("MODE"), ...why], rule: "IOMMU in mode device: one for each device that asks for it" })];
 }
 
 function busNumber(number: number): string {

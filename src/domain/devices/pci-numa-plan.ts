@@ -1,5 +1,6 @@
 import type { NumaNode } from "../numa.ts";
 import { isFilled } from "../numa.ts";
+import type { Sourced } from "../source.ts";
 import type { PciRequest } from "./pci-plan.ts";
 
 /** Eight root ports behind an expander that belongs to a NUMA cell of the guest. */
@@ -7,6 +8,8 @@ export interface Block {
   readonly slot: number;
   readonly cell: number | undefined;
   readonly expander: number;
+  /** What the place of the block depends on besides its own cell: cells and devices that were in its way. */
+  readonly displacedBy: readonly Sourced[];
   /** Devices for whose sake alone the block exists: no cell lives on their node. */
   readonly homeless: readonly PciRequest[];
   /** Index of each root port; moved where a device with a bus of its own has taken the usual one. */
@@ -45,8 +48,18 @@ export function planNumaPci(nodes: readonly NumaNode[], requests: readonly PciRe
   const slots = slotsOf(cells, requests);
   const free = freeIndexes([...dedicated.map(({ port }) => port), ...[...slots.keys()].map((slot) => FIRST + SIZE * slot + SIZE - 1)]);
   const taken = new Set(dedicated.flatMap(({ port }) => [port - 1, port]));
-  const blocks = [...slots].sort(([a], [b]) => a - b).map(([slot, cell]) => ({ slot, cell, homeless: cell === undefined ? requests.filter((each) => slotOf(each) === slot) : [], ...indexes(slot, taken, slots, free) }));
+  const blocks = [...slots].sort(([a], [b]) => a - b).map(([slot, cell]) => ({ slot, cell, homeless: cell === undefined ? requests.filter((each) => slotOf(each) === slot) : [], ...indexes(slot, taken, slots, free) }))
+    .map((each) => ({ ...each, displacedBy: displacers(each, cells, dedicated) }));
   return { blocks, dedicated, byHostNode: bindsToHost(requests), ...place(requests, blocks, dedicated, free) };
+}
+
+function displacers({ slot, cell, expander, ports }: Omit<Block, "displacedBy">, cells: readonly NumaNode[], dedicated: readonly Dedicated[]): readonly Sourced[] {
+  const moved = expander !== FIRST + SIZE * slot || ports.some((port, position) => port !== FIRST + SIZE * slot + 1 + position);
+  const usurped = cells.some((each) => each.cell === cell && each.hostNode !== undefined && each.hostNode !== slot);
+  return [
+    ...(moved ? dedicated.flatMap(({ request }) => [request.view.get("VM_BUS_INDEX"), request.view.get("ROOT")]) : []),
+    ...(usurped ? cells.map(({ view }) => view.get("NODE_ID")) : []),
+  ];
 }
 
 function bindsToHost(requests: readonly PciRequest[]): boolean {

@@ -39,10 +39,11 @@ export function mutated(templates: Templates, { kind, name }: Source, value: str
   return { ...templates, [kind]: templates[kind].map(change) };
 }
 
-/** Values worth trying in place of another. */
-export function otherValues(value: string): readonly string[] {
-  const tries = /^\d+$/.test(value) ? [String(Number(value) + 1), String(Number(value) * 2 + 3), "0"] : /^(yes|no)$/i.test(value) ? [/^yes$/i.test(value) ? "NO" : "YES"] : [];
-  return [...tries, `${value}x`, `x${value}`, "sdq", "other", ""].filter((each) => each !== value);
+/** A value of the same kind. */
+export function otherValue(value: string): string {
+  if (/^\d+$/.test(value)) return String(Number(value) + 1);
+  if (/^(yes|no)$/i.test(value)) return /^yes$/i.test(value) ? "NO" : "YES";
+  return value.includes("<") ? value.replace(/^\s*<\w+[^>]*\/>/, "") : `x${value}`;
 }
 
 /** A node that differs between two documents, with all sources that it and the elements around it name. */
