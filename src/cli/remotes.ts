@@ -1,4 +1,5 @@
 import { defineCommand } from "citty";
+import { OnevirtError } from "../core/errors.ts";
 import type { Change, Outcome } from "../remotes/outcome.ts";
 import type { Places } from "../remotes/places.ts";
 import type { Status } from "../remotes/status.ts";
@@ -16,17 +17,17 @@ export default defineCommand({
     install: defineCommand({
       meta: { name: "install", description: "Put onevirt into a front-end's remotes tree, and keep what it replaces; also after an upgrade of OpenNebula" },
       args: { ...places, "dry-run": dryRun },
-      run: ({ args }) => runInstall(args, args["dry-run"] === true),
+      run: ({ args }) => runInstall(onlyOptions(args), args["dry-run"] === true),
     }),
     uninstall: defineCommand({
       meta: { name: "uninstall", description: "Take onevirt out of the tree: every file as it was, with owner, mode and time" },
       args: { ...places, "dry-run": dryRun },
-      run: ({ args }) => runUninstall(args, args["dry-run"] === true),
+      run: ({ args }) => runUninstall(onlyOptions(args), args["dry-run"] === true),
     }),
     status: defineCommand({
       meta: { name: "status", description: "Tell what stands in the tree, and what would break its copies; exit code 1 when something is wrong" },
       args: { ...places, json: { type: "boolean", description: "Print JSON" } },
-      run: ({ args }) => runStatus(args, args.json === true),
+      run: ({ args }) => runStatus(onlyOptions(args), args.json === true),
     }),
     write: defineCommand({
       meta: { name: "write", description: "Write the files that belong into a remotes tree, this executable among them, to an empty directory" },
@@ -39,6 +40,13 @@ export default defineCommand({
 interface PlaceOptions {
   readonly tree?: string | undefined;
   readonly backup?: string | undefined;
+}
+
+/** citty drops surplus words, and a tree that was named without --tree must not become the default one. */
+function onlyOptions<T extends { readonly _: readonly string[] }>(args: T): T {
+  const [word] = args._;
+  if (word !== undefined) throw new OnevirtError("BAD_ARGUMENT", `Cannot use the argument "${word}": only options are expected`, { hint: "--tree DIR names a tree" });
+  return args;
 }
 
 async function runInstall(options: PlaceOptions, isDry: boolean): Promise<void> {

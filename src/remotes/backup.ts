@@ -59,6 +59,11 @@ export class Backup implements Disposable {
     return this.#files.openFile(name);
   }
 
+  /** The directory itself, made when it is absent. */
+  room(transaction: Transaction): Directory {
+    return this.#ensure(transaction).root;
+  }
+
   writeManifest(manifest: Manifest, transaction: Transaction): void {
     const bytes = Buffer.from(writeManifest(manifest));
     transaction.place({ directory: this.#ensure(transaction).root, name: MANIFEST, mode: PRIVATE_FILE, owner: this.#self, turn: TURN.manifest, write: (fd) => writeAll(fd, bytes) });
@@ -88,7 +93,8 @@ export class Backup implements Disposable {
   }
 
   #ensure(transaction: Transaction): FileTree {
-    return (this.#files ??= new FileTree(transaction.makeDirectory(this.#parent, this.path, PRIVATE_DIRECTORY, this.#self)));
+    this.#files ??= new FileTree(transaction.makeDirectory(this.#parent, this.path, PRIVATE_DIRECTORY, this.#self));
+    return this.#files;
   }
 
   #readManifest(): Manifest | undefined {

@@ -95,12 +95,14 @@ export class Directory implements Disposable {
     return made;
   }
 
-  link(from: string, to: string): void {
-    attempt("set aside", join(this.path, from), () => linkSync(this.#at(from), this.#at(to)));
+  /** Gives a file a second name, here or in another directory. */
+  link(from: string, to: string, target: Directory = this): void {
+    attempt("set aside", join(this.path, from), () => linkSync(this.#at(from), target.#at(to)));
   }
 
-  rename(from: string, to: string): void {
-    attempt("write", join(this.path, to), () => renameSync(this.#at(from), this.#at(to)));
+  /** Moves a name, here or into another directory; what stands there is replaced. */
+  rename(from: string, to: string, target: Directory = this): void {
+    attempt("write", join(target.path, to), () => renameSync(this.#at(from), target.#at(to)));
   }
 
   remove(name: string): void {

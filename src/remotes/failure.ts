@@ -42,5 +42,5 @@ export function refusal(what: string, reason: string, hint?: string, cause?: unk
 
 /** The name of a system error, such as ENOENT; empty for any other error. */
 export function systemCode(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? "";
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? "";
 }

@@ -11,7 +11,7 @@ import type { Places } from "./places.ts";
 import type { Program } from "./program.ts";
 import { mayRead } from "./reader.ts";
 import { Site } from "./site.ts";
-import { Transaction, TURN } from "./transaction.ts";
+import { changeAll, preferringRoom, TURN, type Transaction } from "./transaction.ts";
 import { DIRECTORY_MODE } from "./tree.ts";
 import { roleOf, wantedFiles, wantedUpstream } from "./wanted.ts";
 
@@ -34,20 +34,29 @@ interface Plan {
  * changes nothing; after an upgrade of OpenNebula it takes the new originals and puts the launchers back.
  */
 export function install(places: Places, program: Program, { dryRun = false } = {}): Outcome {
-  using site = dryRun ? Site.open(places.tree) : Site.openForChange(places.tree);
-  using backup = new Backup(places.backup, places.tree);
-  if (!dryRun) backup.removeWaiting();
-  const plan = makePlan(site, backup, program);
-  const transaction = new Transaction();
-  if (dryRun || !isNeeded(plan)) return outcomeOf(changesOf(plan, []));
-  try {
-    const kept = stage(plan, site, backup, program, transaction);
-    transaction.commit();
-    return outcomeOf(changesOf(plan, kept));
-  } catch (error) {
-    transaction.rollback();
-    throw error;
-  }
+  return preferringRoom((hasRoom) => {
+    using site = dryRun ? Site.open(places.tree) : Site.openForChange(places.tree);
+    using backup = new Backup(places.backup, places.tree);
+    if (!dryRun) backup.removeWaiting();
+    const plan = makePlan(site, backup, program);
+    if (dryRun || !isNeeded(plan)) return outcomeOf(changesOf(plan, []));
+    return outcomeOf(changesOf(plan, carryOut(plan, { site, backup, program, hasRoom })));
+  });
+}
+
+/** What a plan is carried out on, and with. */
+interface Means {
+  readonly site: Site;
+  readonly backup: Backup;
+  readonly program: Program;
+  readonly hasRoom: boolean;
+}
+
+function carryOut(plan: Plan, { site, backup, program, hasRoom }: Means): readonly Change[] {
+  return changeAll((transaction) => {
+    if (hasRoom) transaction.waitingRoom = backup.room(transaction);
+    return stage(plan, site, backup, program, transaction);
+  });
 }
 
 function makePlan(site: Site, backup: Backup, program: Program): Plan {

@@ -42,7 +42,7 @@ export function readManifest(text: string, place: string): Manifest {
   const { tree, installedAt, build, directories, files } = data as Manifest;
   check([tree, installedAt, build?.version, build?.buildId].every(isText), "tree, date or build is missing");
   check(Array.isArray(directories) && directories.every(isPath), "a directory is not a path in the tree");
-  check(Array.isArray(files) && files.every(({ path }) => isPath(path)), "a file is not a path in the tree");
+  check(Array.isArray(files) && files.every((file) => isPath(file?.path)), "a file is not a path in the tree");
   check(files.every(({ ours, original }) => isRecord(ours) && (original === undefined || isRecord(original))), "a record of a file is not complete");
   return { version: 1, tree, installedAt, build, directories, files: files.map(({ path, ours, original }) => ({ path, ours: exact(ours), original: original && exact(original) })) };
 }

@@ -2,7 +2,7 @@ import { fchmodSync, fchownSync, fstatSync, fsyncSync } from "node:fs";
 import { basename, join } from "node:path";
 import { closing } from "./bytes.ts";
 import { factsOfOpen, type Directory, type FileFacts } from "./directory.ts";
-import { attempt, refusal } from "./failure.ts";
+import { attempt, refusal, systemCode } from "./failure.ts";
 
 export interface Owner {
   readonly uid: number;
@@ -30,10 +30,12 @@ interface Change {
   readonly directory: Directory;
   readonly name: string;
   readonly staged: string | undefined;
+  /** Where `staged` is, and where the file that is replaced waits until all is done. */
+  readonly waiting: Directory;
   readonly turn: Turn;
 }
 
-/** Names under which files wait in the tree. A crash may leave some; the next run removes them. */
+/** Names under which files wait. A crash may leave some; the next run removes them. */
 const WAITING = /^\.onevirt-(new|old)-[0-9a-z]+$/;
 
 /**
@@ -41,18 +43,22 @@ const WAITING = /^\.onevirt-(new|old)-[0-9a-z]+$/;
  * only renames, and puts every original back, the same inode, when one rename fails.
  */
 export class Transaction {
+  /** Where files wait: a directory on the same file system, outside of the tree. A copy of the tree that runs meanwhile fails on a name that is gone when it gets there. */
+  waitingRoom: Directory | undefined;
   readonly #changes: Change[] = [];
   readonly #made: [Directory, string][] = [];
   readonly #committed: { readonly change: Change; readonly old: string | undefined }[] = [];
 
-  /** Writes the file under a waiting name beside its final one, and says what it will be. */
+  /** Writes the file under a waiting name, and says what it will be. */
   place({ directory, name, mode, owner, mtimeNs, turn, write }: Placement): FileFacts {
     const staged = waitingName("new");
-    const fd = directory.create(staged);
-    this.#changes.push({ directory, name, staged, turn });
+    const waiting = this.waitingRoom ?? directory;
+    const fd = waiting.create(staged);
+    this.#changes.push({ directory, name, staged, waiting, turn });
     return closing(fd, () => attempt("write", join(directory.path, name), () => {
+      giveTo(fd, owner); // at once: a copy of the tree that runs now fails on a file that oneadmin cannot read
       write(fd);
-      finish(fd, mode, owner);
+      fchmodSync(fd, mode);
       if (mtimeNs !== undefined) setModified(fd, mtimeNs);
       fsyncSync(fd);
       return factsOfOpen(fd);
@@ -60,14 +66,17 @@ export class Transaction {
   }
 
   remove(directory: Directory, name: string, turn: Turn): void {
-    this.#changes.push({ directory, name, staged: undefined, turn });
+    this.#changes.push({ directory, name, staged: undefined, waiting: this.waitingRoom ?? directory, turn });
   }
 
   /** Makes a directory at once; rollback() removes it. */
   makeDirectory(parent: Directory, path: string, mode: number, owner: Owner): Directory {
     const made = parent.make(basename(path));
     this.#made.push([parent, basename(path)]);
-    attempt("make the directory", made.path, () => finish(made.fd, mode, owner));
+    attempt("make the directory", made.path, () => {
+      giveTo(made.fd, owner);
+      fchmodSync(made.fd, mode);
+    });
     return made;
   }
 
@@ -79,30 +88,53 @@ export class Transaction {
       this.rollback();
       throw error;
     }
-    for (const { change, old } of this.#committed) if (old) quietly(() => change.directory.remove(old));
+    for (const { change, old } of this.#committed) if (old) quietly(() => change.waiting.remove(old));
     for (const directory of new Set(this.#changes.map((change) => change.directory))) quietly(() => directory.flush());
   }
 
   /** Takes back what was done so far: staged files, made directories, and names already changed. */
   rollback(): void {
     for (const { change, old } of this.#committed.splice(0).reverse()) quietly(() => putBack(change, old));
-    for (const { directory, staged } of this.#changes.splice(0)) if (staged) quietly(() => directory.remove(staged));
+    for (const { waiting, staged } of this.#changes.splice(0)) if (staged) quietly(() => waiting.remove(staged));
     for (const [parent, name] of this.#made.splice(0).reverse()) quietly(() => void parent.removeEmpty(name));
   }
 
   #commitOne(change: Change): void {
-    const { directory, name, staged } = change;
+    const { directory, name, staged, waiting } = change;
     const old = directory.find(name) ? waitingName("old") : undefined;
-    if (old && staged) directory.link(name, old); // the name never stands for nothing
-    else if (old) directory.rename(name, old);
+    if (old && staged) directory.link(name, old, waiting); // the name never stands for nothing
+    else if (old) directory.rename(name, old, waiting);
     this.#committed.push({ change, old });
-    if (staged) directory.rename(staged, name);
+    if (staged) waiting.rename(staged, name, directory);
   }
 }
 
 /** Whether a file waits, or was left waiting, to be put in place. */
 export function isNameOfChange(name: string): boolean {
   return WAITING.test(name);
+}
+
+/** Does all changes that `stage` prepares, or none. */
+export function changeAll<T>(stage: (transaction: Transaction) => T): T {
+  const transaction = new Transaction();
+  try {
+    const result = stage(transaction);
+    transaction.commit();
+    return result;
+  } catch (error) {
+    transaction.rollback();
+    throw error;
+  }
+}
+
+/** Works with a waiting room; once more without, when that turns out to be on another file system. */
+export function preferringRoom<T>(work: (hasRoom: boolean) => T): T {
+  try {
+    return work(true);
+  } catch (error) {
+    if (systemCode((error as Error).cause) !== "EXDEV") throw error;
+    return work(false);
+  }
 }
 
 /** Removes what a crash left waiting in a directory. */
@@ -125,17 +157,16 @@ function waitingName(kind: "new" | "old"): string {
 }
 
 /** A rename between two names of one file does nothing, so the second name is removed by itself. */
-function putBack({ directory, name }: Change, old: string | undefined): void {
+function putBack({ directory, name, waiting }: Change, old: string | undefined): void {
   if (old === undefined) return directory.remove(name);
-  directory.rename(old, name);
-  directory.remove(old);
+  waiting.rename(old, name, directory);
+  waiting.remove(old);
 }
 
-/** Owner first: changing it clears set-id bits. An owner that is right already is left alone, since only root may set it. */
-function finish(fd: number, mode: number, { uid, gid }: Owner): void {
+/** Only root may give a file away, so a right owner is left alone. The mode comes after: a new owner clears set-id bits, and so does writing. */
+function giveTo(fd: number, { uid, gid }: Owner): void {
   const now = fstatSync(fd);
   if (now.uid !== uid || now.gid !== gid) fchownSync(fd, uid, gid);
-  fchmodSync(fd, mode);
 }
 
 /** Sets the time to the nanosecond: Node's own call goes through a floating point number and loses the last digits. */

@@ -9,22 +9,20 @@ import { observe } from "./observed.ts";
 import { outcomeOf, type Change, type Outcome } from "./outcome.ts";
 import type { Places } from "./places.ts";
 import { Site } from "./site.ts";
-import { Transaction } from "./transaction.ts";
+import { changeAll, preferringRoom } from "./transaction.ts";
 import { roleOf } from "./wanted.ts";
 
 /** Takes onevirt out of a remotes tree: every file as it was, with mode, owner and time (install-and-sync 4.3). What OpenNebula upgraded since then stays. */
 export function uninstall(places: Places, { dryRun = false } = {}): Outcome {
-  using site = dryRun ? Site.open(places.tree) : Site.openForChange(places.tree);
-  using backup = new Backup(places.backup, places.tree);
-  const { manifest } = backup;
-  if (!manifest) return nothingInstalled(site, places);
-  const plan = manifest.files.map((entry) => plannedReturn(site, entry));
-  if (dryRun) return outcomeOf(plan.map((each) => ({ path: each.entry.path, done: doneOf(each) })));
-  backup.removeWaiting();
-  const changes = carryOut(plan, site, backup);
-  const left = removeDirectories(manifest, site);
-  backup.clear(manifest.files.filter(({ original }) => original).map(({ path }) => path));
-  return outcomeOf([...changes, ...left]);
+  return preferringRoom((hasRoom) => {
+    using site = dryRun ? Site.open(places.tree) : Site.openForChange(places.tree);
+    using backup = new Backup(places.backup, places.tree);
+    if (!dryRun) backup.removeWaiting();
+    if (!backup.manifest) return nothingInstalled(site, places);
+    const plan = backup.manifest.files.map((entry) => plannedReturn(site, entry));
+    if (dryRun) return outcomeOf(plan.map((each) => ({ path: each.entry.path, done: doneOf(each) })));
+    return outcomeOf([...carryOut(plan, site, backup, hasRoom), ...cleanUp(backup.manifest, site, backup)]);
+  });
 }
 
 function plannedReturn(site: Site, entry: Manifest["files"][number]): GoingBack {
@@ -32,17 +30,20 @@ function plannedReturn(site: Site, entry: Manifest["files"][number]): GoingBack 
   return { entry, observed, decision: decideReturn(entry, roleOf(entry.path), observed) };
 }
 
-function carryOut(plan: readonly GoingBack[], site: Site, backup: Backup): readonly Change[] {
-  const transaction = new Transaction();
-  try {
+function carryOut(plan: readonly GoingBack[], site: Site, backup: Backup, hasRoom: boolean): readonly Change[] {
+  return changeAll((transaction) => {
+    if (hasRoom) transaction.waitingRoom = backup.room(transaction);
     const changes = plan.map((each) => giveBack(each, site, backup, transaction));
     backup.removeManifest(transaction);
-    transaction.commit();
     return changes;
-  } catch (error) {
-    transaction.rollback();
-    throw error;
-  }
+  });
+}
+
+/** Once the tree is as it was: what was kept for that goes, and directories that install made. */
+function cleanUp(manifest: Manifest, site: Site, backup: Backup): readonly Change[] {
+  const left = removeDirectories(manifest, site);
+  backup.clear(manifest.files.filter(({ original }) => original).map(({ path }) => path));
+  return left;
 }
 
 /** Removes the directories that install made, the innermost first. One that holds files of others stays. */

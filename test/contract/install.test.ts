@@ -189,6 +189,7 @@ describe("remotes install leaves everything as it was when", () => {
     ["others may write to the backup", (tree) => (mkdirSync(tree.backup), chmodSync(tree.backup, 0o777)), /others may write to it/],
     ["the backup is another tree's", (tree) => (mkdirSync(tree.backup, { mode: 0o700 }), writeFileSync(join(tree.backup, "manifest.json"), '{"version":1,"tree":"/x","installedAt":"x","build":{"version":"1","buildId":"1"},"directories":[],"files":[]}')), /it belongs to the tree "\/x"/],
     ["the manifest leaves the tree", (tree) => (mkdirSync(tree.backup, { mode: 0o700 }), writeFileSync(join(tree.backup, "manifest.json"), `{"version":1,"tree":"${tree.path}","installedAt":"x","build":{"version":"1","buildId":"1"},"directories":["../victim"],"files":[]}`)), /a directory is not a path in the tree/],
+    ["the tree is named without --tree", (tree) => [tree.path], /only options are expected/],
     ["an option is unknown", () => ["--force"], /unknown option "--force"/],
   ];
   test.each(refusals)("%s", (_what, prepare, message) => {
@@ -257,10 +258,19 @@ describe("remotes install leaves everything as it was when", () => {
     const stranger = run(["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", own, "remotes", "install", "--tree", tree.path]);
     expect(stranger).toMatchObject({ code: 1, err: expect.stringContaining("Cannot ") });
     chmodSync(join(tree.path, "vmm/kvm"), 0o550);
-    const before = tree.fileIdentities();
+    const before = tree.snapshot(); // replaced and put back: the same content, owners and times
     expect(runAsOneadmin([own, "remotes", "install", "--tree", tree.path])).toMatchObject({ code: 1, err: expect.stringContaining("permission denied") });
-    expect(tree.fileIdentities()).toEqual(before);
+    expect(tree.snapshot()).toEqual(before);
     expect(existsSync(tree.backup)).toBe(false);
+  });
+});
+
+describe("remotes without a directory after its option", () => {
+  const calls = ["install", "uninstall", "status"].flatMap((verb) => [[verb, "--tree"], [verb, "--tree="], [verb, "--tree", ""], [verb, "--tree", "--backup"], [verb, "--backup"], [verb, "--backup="]]);
+  test.each(calls)("refuses %s %s %p", (...words) => {
+    // In a namespace of its own: a defect here must not reach a tree of this machine.
+    const { code, out, err } = run(["unshare", "--mount", "--propagation", "private", "sh", "-ec", 'mount -t tmpfs tmpfs /var/lib; exec "$@"', "sh", EXECUTABLE, "remotes", ...words.filter((word) => word !== undefined)], { env: { PATH: "/usr/bin:/bin" } });
+    expect({ code, out, err }).toEqual({ code: 2, out: "", err: expect.stringMatching(/^Cannot use --(tree|backup): it is followed by no directory\n$/) });
   });
 });
 
@@ -339,10 +349,10 @@ describe("remotes uninstall", () => {
     expect(tree.fileIdentities()).toEqual(before);
   });
 
-  test("uses the directory of --backup", () => {
+  test.each([["beside the tree", tmpdir()], ["on another file system", "/dev/shm"]])("uses a directory of --backup %s", (_where, top) => {
     using tree = new PackagedTree();
     const before = tree.snapshot();
-    const backup = join(tree.top, "kept elsewhere");
+    const backup = join(top, `onevirt kept ${process.pid}`);
     expect(tree.remotes("install", "--backup", backup).code).toBe(0);
     expect(existsSync(join(backup, "originals/vmm/kvm/deploy"))).toBe(true);
     expect(tree.remotes("uninstall", "--backup", backup).code).toBe(0);
