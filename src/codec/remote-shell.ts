@@ -46,7 +46,7 @@ while IFS=' ' read -r _ov_verb _ov_size _ov_words; do
   case $_ov_verb in
   run)
     _ov_data=
-    [ "$_ov_size" = 0 ] || { _ov_data=$(head -c "$_ov_size"; echo .); _ov_data=\${_ov_data%.}; }
+    [ "$_ov_size" = 0 ] || { _ov_data=$(exec head -c "$_ov_size"); _ov_data=\${_ov_data%.}; }
     ( eval "_ov_step $_ov_words" ) &
     _ov_worker=$! ;;
   stop) kill -s TERM "$_ov_worker" 2>/dev/null ;;
@@ -65,11 +65,15 @@ exit 0
 _ov_main
 `;
 
-/** The order to run a step; its data follows at once. Line breaks inside words travel as a variable, because an order is one line. */
-export function runOrder(argv: readonly string[], dataBytes: number): string {
-  const words = argv.map((word) => quoteWord(word).replaceAll("\n", `'"$_ov_nl"'`));
-  return `run ${dataBytes} ${words.join(" ")}\n`;
+/** The order to run a step, with its data. Line breaks inside words travel as a variable, because an order is one line. */
+export function runOrder(argv: readonly string[], data: Uint8Array): Uint8Array {
+  const words = argv.map((word) => quoteWord(word).replaceAll("\n", `'"$_ov_nl"'`)).join(" ");
+  if (data.length === 0) return Buffer.from(`run 0 ${words}\n`);
+  // A shell drops line feeds at the end of what it captures: the dot behind them is taken away again.
+  return Buffer.concat([Buffer.from(`run ${data.length + 1} ${words}\n`), data, DOT]);
 }
+
+const DOT = Buffer.from(".");
 
 export const STOP_ORDER = "stop\n";
 export const KILL_ORDER = "kill\n";

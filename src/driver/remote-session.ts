@@ -61,8 +61,8 @@ export class RemoteSession {
     const { promise, resolve } = Promise.withResolvers<CommandOutcome>();
     this.#turn = { stdout: new CapturedOutput(), stderr: new CapturedOutput(), finish: resolve, begun: { stdout: false, stderr: false }, code: undefined, stdoutEnded: false };
     if (this.#state === "lost") this.#finishLost();
-    else this.#order(runOrder(argv, input.length), input);
-    return { finished: promise, terminate: () => this.#order(STOP_ORDER), kill: () => this.#order(KILL_ORDER), sweep: () => undefined, abandon: () => this.#abandon() };
+    else this.#child.write(runOrder(argv, input));
+    return { finished: promise, terminate: () => this.#child.write(STOP_ORDER), kill: () => this.#child.write(KILL_ORDER), sweep: () => undefined, abandon: () => this.#abandon() };
   }
 
   /** What a step would be told of a host that never answered. */
@@ -92,11 +92,6 @@ export class RemoteSession {
     this.#child.signal("SIGTERM");
     const stop = this.timers.after(1000, () => this.#child.signal("SIGKILL"));
     void this.#child.exited.then(stop);
-  }
-
-  #order(order: string, data?: Uint8Array): void {
-    const line = Buffer.from(order);
-    this.#child.write(data && data.length > 0 ? Buffer.concat([line, data]) : line);
   }
 
   #onData(stream: "stdout" | "stderr", chunk: Uint8Array): void {

@@ -20,7 +20,7 @@ describe("MarkerReader", () => {
 });
 
 test("runOrder keeps any word on its line", () => {
-  expect(runOrder(["/a", "b'c\nd", ""], 5)).toBe(`run 5 '/a' 'b'\\''c'"$_ov_nl"'d' ''\n`);
+  expect(Buffer.from(runOrder(["/a", "b'c\nd", ""], Buffer.from("ab\n"))).toString()).toBe(`run 4 '/a' 'b'\\''c'"$_ov_nl"'d' ''\nab\n.`);
 });
 
 test("remoteProgram is read whole before it begins: its last line starts it", () => {
