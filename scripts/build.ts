@@ -1,6 +1,7 @@
-// Builds dist/onevirt, dist/remotes and, once the driver exists, dist/mads. Run from the top of the checkout: `npm run build`.
-import { readFileSync, rmSync } from "node:fs";
+// Builds dist/onevirt, dist/remotes and dist/mads. Run from the top of the checkout: `npm run build`.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { driverLaunchers } from "../src/driver/launcher.ts";
 import { writeTree } from "../src/remotes/write.ts";
 
 const top = join(import.meta.dir, "..");
@@ -19,6 +20,7 @@ run([
 for (const map of new Bun.Glob("*.map").scanSync("dist")) rmSync(join("dist", map)); // embedded too
 rmSync("dist/remotes", { recursive: true, force: true });
 writeTree("dist/remotes", "dist/onevirt");
+writeMads("dist/mads");
 console.log(`dist/onevirt ${info.version}, build ${info.buildId}, commit ${info.commit}`);
 
 /** What went into the executable, as a hash: equal sources, equal id, whatever the clock or the directory says. */
@@ -32,6 +34,13 @@ async function buildId(): Promise<string> {
 function commit(): string {
   const { stdout, success } = Bun.spawnSync(["git", "rev-parse", "--short=12", "HEAD"]);
   return success ? stdout.toString().trim() : "unknown";
+}
+
+/** What takes the places of upstream's drivers in /usr/lib/one/mads. */
+function writeMads(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory);
+  for (const { name, text, mode } of driverLaunchers()) writeFileSync(join(directory, name), text, { mode });
 }
 
 function run(command: readonly string[]): void {

@@ -14,11 +14,11 @@ process.exit(await main(basename(process.argv0), process.argv.slice(2)));
 /** How was I called? One row, load it, exit code. */
 async function main(name: string, argv: readonly string[]): Promise<number> {
   if (findAction(name)) return action(name, argv);
-  //DRV if (DRIVER_NAMES.has(name)) return (await import("./cli/driver.ts")).driverMain(argv, name);
+  if (DRIVER_NAMES.has(name)) return (await import("./cli/driver.ts")).driverMain(argv, name);
   const [command = "help", ...rest] = argv;
   if (command === "vmm" && rest[0] !== undefined && !rest[0].startsWith("-")) return action(rest[0], rest.slice(1));
   if (command === "version" || command === "--version" || command === "-v") return (await import("./cli/version.ts")).version(rest);
-  //DRV if (command === "driver") return (await import("./cli/driver.ts")).driverMain(rest, "onevirt driver");
+  if (command === "driver") return (await import("./cli/driver.ts")).driverMain(rest, "onevirt driver");
   return (await import("./cli/root.ts")).runCli(argv);
 }
 

@@ -10,6 +10,8 @@ interface OperatorCommand {
 
 /** What people type, besides the actions. */
 const commands: Readonly<Record<string, OperatorCommand>> = {
+  domain: { summary: "Generate, explain, compare and validate libvirt domain documents", load: () => asCommand(import("./domain.ts")) },
+  template: { summary: "Check a VM template before anybody instantiates it", load: () => asCommand(import("./template.ts")) },
   config: { summary: "Show the configuration and where it comes from, or check it", load: () => asCommand(import("./config.ts")) },
   remotes: { summary: "Write, install or take back the tree that onehost sync ships", load: () => asCommand(import("./remotes.ts")) },
 };
@@ -17,6 +19,7 @@ const commands: Readonly<Record<string, OperatorCommand>> = {
 /** Commands that main serves itself, because oned waits for them. */
 const DIRECT: Readonly<Record<string, string>> = {
   vmm: "Run one action as oned does: onevirt vmm ACTION ARGUMENTS…",
+  driver: "Be oned's driver process, or show what it would do: onevirt driver --dry-run",
   version: "Print version, build and what it runs on (--json)",
   help: "Explain a command or an action: onevirt help deploy",
 };
@@ -35,7 +38,7 @@ async function runOperatorCommand(name: string, definition: CommandDef<never>, a
   const { renderUsage, runCommand } = await import("citty");
   const chosen = await choose(definition, argv);
   if (argv.includes("--help") || argv.includes("-h")) {
-    console.log(withoutColour(await renderUsage(chosen.definition, { meta: { name: ["onevirt", name, ...chosen.path.slice(0, -1)].join(" ") } })));
+    console.log(withoutColour(await renderUsage(chosen.definition, { meta: { name: ["onevirt", ...(chosen.path.length > 0 ? [name, ...chosen.path.slice(0, -1)] : [])].join(" ") } })));
     return 0;
   }
   const unknown = unknownOption(chosen.definition, chosen.rest);
@@ -98,9 +101,9 @@ function actionHelp(name: string, { summary, arguments: args, settings, limitSec
 
 function report(error: unknown): number {
   const ours = error instanceof OnevirtError ? error : undefined;
-  console.error(Bun.stripANSI(`${messageOf(error)}${ours?.hint ? ` (${ours.hint})` : ""}`));
-  if (ours) return ERRORS[ours.code].exit;
-  return (error as Error).name === "CLIError" ? 2 : 1; // citty: unknown sub-command, missing argument
+  if ((error as Error).name === "CLIError") return wrongCall(Bun.stripANSI(messageOf(error))); // citty: unknown sub-command, missing argument
+  console.error(`${messageOf(error)}${ours?.hint ? ` (${ours.hint})` : ""}`);
+  return ours ? ERRORS[ours.code].exit : 1;
 }
 
 function wrongCall(reason: string): number {
