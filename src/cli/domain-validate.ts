@@ -24,12 +24,21 @@ export default defineCommand({
   async run({ rawArgs }) {
     const { words: [path, ...more], values, flags } = parseWords(rawArgs, OPTIONS);
     if (path === undefined || more.length > 0) throw new OnevirtError("BAD_ARGUMENT", "Cannot validate: name one file, or - for standard input");
-    const verdicts = await validate(await readText(path), path, values["libvirt"]);
+    const text = await readText(path);
+    const interrupted = finishWhatWasBegun();
+    const verdicts = await validate(text, path, values["libvirt"]);
     const failed = verdicts.some(({ outcome }) => outcome === "failed");
     printText(flags.has("json") ? `${JSON.stringify({ version: 1, valid: !failed, verdicts }, null, 2)}\n` : verdicts.map(line).join(""));
-    process.exitCode = failed ? 1 : 0;
+    process.exitCode = interrupted() ? 130 : failed ? 1 : 0;
   },
 });
+
+/** A signal between define and undefine must not leave the domain behind: the rest is short, and bounded. */
+function finishWhatWasBegun(): () => boolean {
+  let interrupted = false;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void (interrupted = true));
+  return () => interrupted;
+}
 
 async function validate(text: string, path: string, uri: string | undefined): Promise<readonly Verdict[]> {
   const judge = (where: string) => new VirshJudge(where, new HostCommands(), withFile);

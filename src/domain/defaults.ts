@@ -4,8 +4,16 @@ import x86_64 from "./defaults/x86_64.conf" with { type: "text" };
 
 export type Architecture = "x86_64" | "aarch64";
 
-/** Name of the administrator's defaults on a host: in our directory of the remotes tree, or below /etc/onevirt on that host only. */
-export const DEFAULTS_FILE = "vmm_exec_kvm.conf";
+/** What an administrator may leave on a host that generates its domains itself: driver defaults, and attributes of host and cluster. */
+const FILES = { defaults: "vmm_exec_kvm.conf", host: "host.conf", cluster: "cluster.conf" } as const;
+
+/**
+ * Where these files are looked for; the first that exists counts. What lies in our directory of the remotes tree reaches every
+ * host with `onehost sync`, /etc/onevirt holds for one host. Never below `etc` of the tree: tools that upgrade it refuse unknown files.
+ */
+export function administratorPaths(tree: string, file: keyof typeof FILES): readonly string[] {
+  return [`/etc/onevirt/${FILES[file]}`, `${tree}/onevirt/${FILES[file]}`];
+}
 
 /** The driver defaults that apply when the administrator has written none. */
 export function embeddedDefaults(architecture: Architecture): { readonly name: string; readonly text: string } {

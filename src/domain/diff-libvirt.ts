@@ -18,15 +18,18 @@ export function sameValue(path: string, attribute: string, a: string, b: string,
   return completed !== undefined && attribute === "port" && (completed === "a" ? b : a) === "-1";
 }
 
-/** Whether something that only one side has is there because libvirt completed that side, or hides it. */
-export function isAddition(completed: "a" | "b" | undefined, side: "a" | "b", path: string, name: string, isElement = false): boolean {
+/** Whether something that only one side has is there because libvirt completed that side, or hides it. Elements have no value here. */
+export function isAddition(completed: "a" | "b" | undefined, side: "a" | "b", path: string, name: string, value?: string): boolean {
   if (!completed) return false;
-  if (side !== completed) return !isElement && HIDDEN.includes(name);
-  return !(isElement && path === "/domain/devices" && DEVICES.includes(name));
+  if (side !== completed) return value !== undefined && (HIDDEN.includes(name) || DEFAULTS[name] === value);
+  return !(value === undefined && path === "/domain/devices" && DEVICES.includes(name));
 }
 
 /** Devices that libvirt never adds by itself: somebody plugged them in. */
 const DEVICES = ["disk", "interface", "hostdev", "filesystem", "graphics", "tpm", "sound", "redirdev", "rng", "shmem", "iommu", "vsock", "smartcard", "hub"];
+
+/** Values that libvirt leaves out because they change nothing. */
+const DEFAULTS: Readonly<Record<string, string>> = { queues: "1" };
 
 /** What libvirt leaves out of a document for people. */
 const HIDDEN = ["passwd"];

@@ -42,7 +42,7 @@ function attributes(a: XmlElement, b: XmlElement, path: string, completed: Compl
   return names.flatMap((name): readonly Difference[] => {
     const [left, right] = [a.attributes[name], b.attributes[name]];
     const xpath = `${path}/@${name}`;
-    if (left === undefined || right === undefined) return isAddition(completed, left === undefined ? "b" : "a", path, name) ? [] : [onlyIn(xpath, left, right)];
+    if (left === undefined || right === undefined) return isAddition(completed, left === undefined ? "b" : "a", path, name, left ?? right) ? [] : [onlyIn(xpath, left, right)];
     return sameValue(path, name, left, right, a, b, completed) ? [] : [{ kind: "changed", xpath, a: left, b: right }];
   });
 }
@@ -53,7 +53,7 @@ function children(a: XmlElement, b: XmlElement, path: string, completed: Complet
     const [before, after] = [left.get(xpath), right.get(xpath)];
     if (before && after) return elements(before, after, xpath, completed);
     const only = before ?? after;
-    return isAddition(completed, before ? "a" : "b", path, only?.name ?? "", true) ? [] : [onlyIn(xpath, before && summary(before), after && summary(after))];
+    return isAddition(completed, before ? "a" : "b", path, only?.name ?? "") ? [] : [onlyIn(xpath, before && summary(before), after && summary(after))];
   });
 }
 

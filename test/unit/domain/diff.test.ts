@@ -8,7 +8,8 @@ const OURS = `<domain type='kvm'><name>one-7</name><memory>1048576</memory><os><
   <devices><disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/></disk>
     <disk type='file'><source file='/b'/><target dev='vdb'/></disk>
     <hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0x41' slot='0x00' function='0x4'/></source><address type='pci' domain='0x0000' slot='0x00' function='0x0' bus='4'/></hostdev>
-    <graphics type='vnc' port='5900' passwd='x'/></devices><features/><devices><channel type='unix'><target name='agent'/></channel></devices></domain>`;
+    <graphics type='vnc' port='5900' passwd='x'/></devices><features/><devices><channel type='unix'><target name='agent'/></channel>
+  <interface type='bridge'><mac address='02:00'/><driver name='vhost' queues='1'/></interface></devices></domain>`;
 
 /** What libvirt makes of it: completed, in another order, with other spellings. */
 const RUNNING = `<domain type='kvm' id='3'><name>one-7</name><uuid>u</uuid><memory unit='KiB'>1048576</memory><currentMemory unit='KiB'>1048576</currentMemory>
@@ -17,7 +18,7 @@ const RUNNING = `<domain type='kvm' id='3'><name>one-7</name><uuid>u</uuid><memo
     <disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/><backingStore/></disk><controller type='usb' index='0'/>
     <channel type='unix'><target type='virtio' name='agent' state='connected'/></channel><graphics type='vnc' port='5900' listen='0.0.0.0'><listen type='address'/></graphics>
     <hostdev mode='subsystem' type='pci'><driver name='vfio'/><source><address domain='0x0000' bus='0x41' slot='0x00' function='0x4'/></source><address type='pci' domain='0x0000' bus='0x04' slot='0x00' function='0x0'/></hostdev>
-    <memballoon model='virtio'/></devices></domain>`;
+    <interface type='bridge'><mac address='02:00'/><driver name='vhost'/></interface><memballoon model='virtio'/></devices></domain>`;
 
 describe("diffDomains()", () => {
   test("finds nothing between a document and what libvirt makes of it, in both directions", () => expect([diff(OURS, RUNNING), diff(RUNNING, OURS)]).toEqual([[], []]));
