@@ -30,7 +30,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   monitor: { floor: 4, imports: ["core", "codec", "vm"], packages: PURE },
   actions: { floor: 5, imports: ["core", "codec", "vm", "domain", "monitor"], packages: PURE },
   driver: { floor: 6, imports: ["core", "codec", "src/actions/table.ts"], packages: PURE },
-  remotes: { floor: 6, imports: ["core", "src/actions/table.ts"], packages: ["node:fs", "node:path"] },
+  remotes: { floor: 6, imports: ["core", "src/actions/table.ts", "src/host/libc.ts"], packages: ["node:fs", "node:path"] },
   cli: { floor: 7, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "actions", "driver", "remotes", "top"], packages: [...SYSTEM, ...PURE, "citty", "consola"] },
   top: { floor: 8, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "actions", "driver", "remotes", "cli"], packages: SYSTEM },
 };

@@ -33,6 +33,7 @@ export async function allImports(): Promise<readonly SourceImport[]> {
 /** The folder below src that a file belongs to; files directly in src are "top". Undefined for a package. */
 export function folderOf(path: string): string | undefined {
   const [first, folder, ...rest] = path.split("/");
+  if (first === "remotes") return "remotes"; // the shipped text, embedded
   if (first !== "src") return undefined;
   return rest.length > 0 ? folder : "top";
 }

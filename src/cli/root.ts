@@ -1,6 +1,7 @@
 import type { CommandDef } from "citty";
 import { actions, findAction, type Action } from "../actions/table.ts";
 import { ERRORS, messageOf, OnevirtError } from "../core/errors.ts";
+import { people } from "./people.ts";
 
 /** One command for people; its file is loaded only when it is the one that was asked for. */
 interface OperatorCommand {
@@ -59,7 +60,7 @@ async function choose(definition: CommandDef<never>, argv: readonly string[]) {
   for (const word of argv) {
     const inner = (await resolved(current.subCommands))?.[word];
     if (!inner) break;
-    current = (await resolved(inner)) as CommandDef<never>;
+    current = (await resolved(inner)) as unknown as CommandDef<never>;
     path.push(word);
   }
   return { definition: current, path, rest: argv.slice(path.length) };
@@ -99,10 +100,10 @@ function actionHelp(name: string, { summary, arguments: args, settings, limitSec
   ].join("\n");
 }
 
-function report(error: unknown): number {
+async function report(error: unknown): Promise<number> {
   const ours = error instanceof OnevirtError ? error : undefined;
   if ((error as Error).name === "CLIError") return wrongCall(Bun.stripANSI(messageOf(error))); // citty: unknown sub-command, missing argument
-  console.error(`${messageOf(error)}${ours?.hint ? ` (${ours.hint})` : ""}`);
+  (await people()).error(`${messageOf(error)}${ours?.hint ? ` (${ours.hint})` : ""}`);
   return ours ? ERRORS[ours.code].exit : 1;
 }
 

@@ -1,4 +1,4 @@
-import { buildInfo } from "../build-info.ts";
+import { buildInfo } from "../core/build-info.ts";
 
 /** `onevirt version [--json]`. Loads nothing else, so that it also tells what starting costs. */
 export function version(argv: readonly string[]): number {

@@ -35,9 +35,6 @@ interface Prototype {
   readonly optional?: true;
 }
 
-/** The oldest libvirt whose functions may be used without asking. */
-export const OLDEST_LIBVIRT = "4.5.0";
-
 /** Every function that onevirt calls, in libvirt's own names. A test compares each row with libvirt-api.xml. */
 export const symbols = {
   virInitialize: { returns: "int", args: [], since: "0.1.0" },

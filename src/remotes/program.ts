@@ -1,5 +1,5 @@
 import { openSync } from "node:fs";
-import { buildInfo } from "../build-info.ts";
+import { buildInfo } from "../core/build-info.ts";
 import { closing, copyBytes, digestOf } from "./bytes.ts";
 import { attempt, refusal } from "./failure.ts";
 

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OLDEST_LIBVIRT, symbols, type SymbolName } from "../../src/libvirt/symbols.ts";
+import { symbols, type SymbolName } from "../../src/libvirt/symbols.ts";
+import { OLDEST_LIBVIRT } from "../../src/core/build-info.ts";
 import { isLater, readApi } from "./api.ts";
 
 /** Bodies of C functions by name; a function without one returns 0 or NULL. A body of `undefined` leaves the function out. */

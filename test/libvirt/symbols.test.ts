@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { PAUSED_REASONS, DOMAIN_STATES } from "../../src/core/states.ts";
 import { VIR } from "../../src/libvirt/numbers.ts";
-import { C_TYPES, OLDEST_LIBVIRT, symbols, type SymbolName } from "../../src/libvirt/symbols.ts";
+import { C_TYPES, symbols, type SymbolName } from "../../src/libvirt/symbols.ts";
+import { OLDEST_LIBVIRT } from "../../src/core/build-info.ts";
 import { sources, TOP } from "../source-imports.ts";
 import { isLater, readApi } from "./api.ts";
 

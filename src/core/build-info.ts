@@ -1,4 +1,5 @@
-import { OLDEST_LIBVIRT } from "./libvirt/symbols.ts";
+/** The oldest libvirt whose functions may be used without asking. */
+export const OLDEST_LIBVIRT = "4.5.0";
 
 /** Set by the build (scripts/build.ts) through --define; absent when run from the sources. */
 declare const ONEVIRT_BUILD: { readonly version: string; readonly buildId: string; readonly commit: string } | undefined;
