@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
 import { readDomainDocument, requireSafeName, type DomainDocument } from "../codec/domain-document.ts";
 import { decodeDocument } from "../codec/stdin-document.ts";
-import { OnevirtError } from "../core/errors.ts";
-import type { Context, DomainIdentity } from "../core/ports.ts";
+import { hasCode, OnevirtError } from "../core/errors.ts";
+import type { Context, DomainIdentity, DomainStatus } from "../core/ports.ts";
+import { pausedReason } from "../core/states.ts";
 import { lifeOf, type Verdict } from "../vm/liveness.ts";
 import { settle, type Look } from "../vm/outcome.ts";
 import { compactMemoryOnStart } from "./compact-memory.ts";
@@ -52,13 +53,28 @@ async function prepare(xml: string, { file, directory, domain }: Deployment, con
 
 async function start(xml: string, { directory, domain }: Omit<Deployment, "file">, context: Context): Promise<DomainIdentity> {
   await using vgpus = await createVgpus(domain, directory, context);
+  try {
+    const started = await create(xml, domain, context);
+    vgpus.keep();
+    return started;
+  } catch (error) {
+    if (hasCode(error, "OUTCOME_UNKNOWN")) vgpus.keep(); // it may still start, and then needs them
+    throw error;
+  }
+}
+
+async function create(xml: string, { name, uuid = "" }: DomainDocument, context: Context): Promise<DomainIdentity> {
+  let seen: DomainIdentity | undefined;
   const created = await settle({
-    doing: `create domain "${domain.name}"`,
+    doing: `create domain "${name}"`,
     call: () => context.hypervisor.create(xml, context.deadline),
-    look: async (deadline) => asLook(await lifeOf({ uuid: domain.uuid ?? "", name: domain.name }, context, deadline)),
+    look: async (deadline) => {
+      const verdict = await lifeOf({ uuid, name }, context, deadline);
+      seen = verdict.status;
+      return asLook(verdict);
+    },
   }, { clock: context.clock, log: context.log, lookSeconds: context.settings.onevirt.FRESH_LOOK_SECONDS });
-  vgpus.keep();
-  return created ?? (await identityOf(domain, context));
+  return (created ?? seen) as DomainIdentity; // the look says "done" only of a domain that it has seen
 }
 
 /**
@@ -71,7 +87,8 @@ async function alreadyRunning(domain: DomainDocument, directory: string, context
   if (verdict.life === "gone") return undefined;
   if (verdict.life === "unknown" || !verdict.status) throw cannotTell(domain, verdict);
   const { status } = verdict;
-  if (status.uuid === domain.uuid && status.name === domain.name && (await runsIn(directory, status.uuid, context))) {
+  if (isStarting(status)) throw new OnevirtError("OUTCOME_UNKNOWN", `an earlier request to start "${status.name}" is still in progress`, { hint: "try again when it has ended" });
+  if (status.state !== "crashed" && status.uuid === domain.uuid && status.name === domain.name && (await runsIn(directory, status.uuid, context))) {
     context.log.log("INFO", `Domain "${status.name}" runs already with this UUID in ${directory}: this is a retry`);
     return status;
   }
@@ -90,15 +107,15 @@ async function runsIn(directory: string, uuid: string, { hypervisor, deadline }:
   return live.systemDatastore !== undefined && sameDirectory(live.systemDatastore, directory);
 }
 
-async function identityOf({ name, uuid }: DomainDocument, { hypervisor, deadline }: Context): Promise<DomainIdentity> {
-  const found = await hypervisor.find(uuid ?? name, deadline);
-  if (!found) throw new OnevirtError("NOT_DONE", `the domain "${name}" ended as soon as it had started`);
-  return found;
+/** Done is only what libvirt itself reports, and has done with: a process alone may still be given up, and so may a domain that is being started. */
+function asLook({ life, because, status }: Verdict): Look {
+  if (life === "gone") return { now: "not done", because };
+  if (life === "running" && status && !isStarting(status)) return { now: "done" };
+  return { now: "unknown", because: status && isStarting(status) ? "libvirt is still starting it" : because };
 }
 
-function asLook({ life, because }: Verdict): Look {
-  if (life === "running") return { now: "done" };
-  return { now: life === "gone" ? "not done" : "unknown", because };
+function isStarting({ state, reason }: DomainStatus): boolean {
+  return state === "paused" && pausedReason(reason) === "startingup";
 }
 
 /** OpenNebula 6.0 and later keep the UUID as deploy id, earlier ones the name. */

@@ -1,8 +1,9 @@
-import type { Deadline } from "../core/deadline.ts";
+import { Deadline } from "../core/deadline.ts";
 import { hasCode, messageOf, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
 import { lifeOf, type Verdict } from "../vm/liveness.ts";
 import { settle } from "../vm/outcome.ts";
+import { lookTime } from "./look-time.ts";
 
 /** Pause between two tries, and between two looks at a process that is ending. */
 const AGAIN_MS = 1000;
@@ -15,7 +16,7 @@ const ENDING_SECONDS = 10;
 export async function destroyUntilGone(domain: DomainStatus, context: Context, deadline: Deadline): Promise<void> {
   for (;;) {
     const refused = await destroyOnce(domain, context, deadline);
-    const verdict = await whenEnded(domain, context, deadline);
+    const verdict = await whenEnded(domain, context);
     if (verdict.life === "gone") return;
     if (verdict.life === "unknown") throw new OnevirtError("OUTCOME_UNKNOWN", `it is not certain that it has ended: ${verdict.because}`, { hint: "look at the host before its disks are touched" });
     if (deadline.remainingMs() <= AGAIN_MS) throw new OnevirtError("NOT_DONE", `it still runs: ${refused ?? verdict.because}`);
@@ -43,10 +44,10 @@ async function destroyOnce({ uuid, name }: DomainStatus, context: Context, deadl
 }
 
 /** The verdict after an end was asked for. The process may take a moment longer than its domain. */
-export async function whenEnded({ uuid, name }: DomainStatus, context: Context, deadline: Deadline): Promise<Verdict> {
-  const patience = deadline.within(ENDING_SECONDS);
+export async function whenEnded({ uuid, name }: DomainStatus, context: Context): Promise<Verdict> {
+  const patience = Deadline.after(ENDING_SECONDS, context.clock);
   for (;;) {
-    const verdict = await lifeOf({ uuid, name }, context, deadline);
+    const verdict = await lifeOf({ uuid, name }, context, lookTime(context));
     const processIsEnding = verdict.life === "unknown" && !patience.expired;
     if (!processIsEnding) return verdict;
     await context.clock.sleep(Math.min(LOOK_AGAIN_MS, patience.remainingMs()));

@@ -9,9 +9,12 @@ import { isBelow } from "./host-path.ts";
  * touched: it is the guest's boot configuration (actions.md 17.1 row 12).
  */
 export async function prepareNvram({ nvram }: DomainDocument, directory: string, context: Context): Promise<void> {
-  if (!nvram || context.files.kind(nvram.path) !== undefined) return;
-  // The file is named after the VM, and that name is its owner's.
-  if (!isBelow(nvram.path, directory)) throw new OnevirtError("BAD_INPUT", `the UEFI variables ${JSON.stringify(nvram.path)} lie outside the directory of the VM`);
+  if (!nvram) return;
+  const exists = context.files.kind(nvram.path) !== undefined;
+  // The file is named after the VM, and that name is its owner's: it must not lead to the store of another VM. An administrator may have put one elsewhere.
+  const elsewhere = !isBelow(nvram.path, directory) && (!exists || nvram.path.split("/").includes(".."));
+  if (elsewhere) throw new OnevirtError("BAD_INPUT", `the UEFI variables ${JSON.stringify(nvram.path)} lie outside the directory of the VM`);
+  if (exists) return;
   const template = context.settings.kvmrc.OVMF_NVRAM;
   if (template === "") throw new OnevirtError("BAD_CONFIG", "the domain needs UEFI variables, and OVMF_NVRAM is not set", { hint: "set OVMF_NVRAM in kvmrc to the template of the installed firmware" });
   if (context.files.kind(template) === undefined) throw new OnevirtError("BAD_CONFIG", `the template of UEFI variables ${template} (OVMF_NVRAM) does not exist`, { hint: "install the package ovmf, or correct OVMF_NVRAM in kvmrc" });
@@ -23,9 +26,18 @@ async function formatOf(template: string, { commands, settings, deadline }: Cont
   const argv = [...settings.kvmrc.QEMU_IMG, "info", "-U", "--output=json", template];
   const { exitCode, stdout, stderr } = await commands.run(argv, deadline.within(60));
   if (exitCode !== 0) throw new OnevirtError("COMMAND_FAILED", `qemu-img cannot read ${template}: ${lastLine(stderr)}`);
-  const format = /"format":\s*"([\w-]+)"/.exec(stdout)?.[1];
+  const format = formatIn(stdout);
   if (format === undefined) throw new OnevirtError("COMMAND_FAILED", `qemu-img does not tell the format of ${template}`);
   return format;
+}
+
+/** The outermost format: since 8.0 the nodes below come first, each with one of its own. */
+function formatIn(json: string): string | undefined {
+  try {
+    return (JSON.parse(json) as { readonly format?: string }).format;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Under another name first: a conversion that stops half way must not look like a finished store. */

@@ -1,13 +1,13 @@
 import type { Deadline } from "../core/deadline.ts";
-import { Deadline as Limit } from "../core/deadline.ts";
 import type { DomainDocument } from "../codec/domain-document.ts";
 import { hasCode, messageOf, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus, ShutdownMode, StopWatch } from "../core/ports.ts";
 import { PAUSED_REASONS } from "../core/states.ts";
 import { LOOK_SECONDS } from "../vm/limits.ts";
-import { lifeOf } from "../vm/liveness.ts";
+import { lifeOf, type Verdict } from "../vm/liveness.ts";
 import { compactMemoryOnStop } from "./compact-memory.ts";
 import { destroyUntilGone, whenEnded } from "./destroy.ts";
+import { lookTime } from "./look-time.ts";
 import type { ActionInput } from "./table.ts";
 import { deployIdOf, findEnding, readLiveDocument } from "./target.ts";
 import { tpmBackup } from "./tpm-state.ts";
@@ -15,6 +15,9 @@ import { deleteVgpus } from "./vgpu.ts";
 
 /** Events come at once; this is how often the domain is looked at all the same. */
 const SAFETY_LOOK_SECONDS = 5;
+
+/** The same when there are no events, or when one came and the domain is still there. */
+const LOOK_AGAIN_MS = 1000;
 
 /** How long libvirt may take to pass the request on, for instance to an agent that is silent. */
 const REQUEST_SECONDS = 30;
@@ -50,7 +53,7 @@ function mustDestroy(document: DomainDocument | undefined, { settings, log }: Co
 
 async function powerOff(domain: DomainStatus, context: Context): Promise<void> {
   const { SHUTDOWN_TIMEOUT: seconds, FORCE_DESTROY: force } = context.settings.kvmrc;
-  const end = Limit.after(seconds, context.clock);
+  const end = context.deadline.within(seconds);
   const reason = await askAndWait(domain, end, seconds / 2, context);
   if (reason === undefined) return;
   if (!force) throw new OnevirtError("NOT_DONE", reason, { hint: "raise SHUTDOWN_TIMEOUT or set FORCE_DESTROY=yes in kvmrc, or terminate it hard" });
@@ -63,19 +66,20 @@ async function askAndWait(domain: DomainStatus, end: Deadline, halfSeconds: numb
   using watch = await listen(domain, context); // first listen, then ask: nothing can be missed
   const refused = await ask(domain, "default", end, context);
   if (refused && (await isStuck(domain, context))) return refused;
-  if (await hasEnded(domain, watch, end.within(halfSeconds), context)) return undefined;
+  if ((await awaitEnd(domain, watch, end.within(halfSeconds), context)).life === "gone") return undefined;
   await ask(domain, "acpi", end, context);
-  if (await hasEnded(domain, watch, end, context)) return undefined;
-  return `Timed out shutting down ${domain.name}`;
+  const { life, because } = await awaitEnd(domain, watch, end, context);
+  if (life === "unknown") throw new OnevirtError("OUTCOME_UNKNOWN", `it is not certain that it has ended: ${because}`, { hint: "check libvirtd on this host" });
+  return life === "gone" ? undefined : `Timed out shutting down ${domain.name}`;
 }
 
 /** Without events there still is the regular look. */
-async function listen({ uuid, name }: DomainStatus, { hypervisor, deadline, clock, log }: Context): Promise<StopWatch> {
+async function listen({ uuid, name }: DomainStatus, { hypervisor, deadline, log }: Context): Promise<StopWatch> {
   try {
     return await hypervisor.watchStop(uuid, deadline.within(LOOK_SECONDS));
   } catch (error) {
     log.log("WARN", `Cannot listen to the end of "${name}", looking every second instead: ${messageOf(error)}`);
-    return { stopped: (until) => clock.sleep(Math.min(1000, until.remainingMs())).then(() => false), [Symbol.dispose]: () => undefined };
+    return { stopped: async () => false, [Symbol.dispose]: () => undefined };
   }
 }
 
@@ -98,16 +102,13 @@ async function isStuck(domain: DomainStatus, { hypervisor, deadline }: Context):
   return now.state === "crashed" || now.state === "pmsuspended" || (now.state === "paused" && !PASSING_PAUSES.has(PAUSED_REASONS[now.reason] ?? ""));
 }
 
-/** Waits for the end. The event is a reason to look; the look decides; unknown is not an end. */
-async function hasEnded(domain: DomainStatus, watch: StopWatch, end: Deadline, context: Context): Promise<boolean> {
+/** Waits for the end of the domain, and gives the last verdict. The event is a reason to look; the look decides; unknown is not an end. */
+async function awaitEnd(domain: DomainStatus, watch: StopWatch, end: Deadline, context: Context): Promise<Verdict> {
   for (;;) {
-    const event = await watch.stopped(end.within(SAFETY_LOOK_SECONDS));
-    const verdict = event ? await whenEnded(domain, context, end.within(SAFETY_LOOK_SECONDS * 2)) : await lifeOf(domain, context, context.deadline);
-    if (verdict.life === "gone") return true;
-    if (end.expired) {
-      if (verdict.life === "unknown") throw new OnevirtError("OUTCOME_UNKNOWN", `it is not certain that it has ended: ${verdict.because}`, { hint: "check libvirtd on this host" });
-      return false;
-    }
-    if (event) await context.clock.sleep(100); // an event without an end: the domain was started again, or is just ending
+    const wait = end.within(SAFETY_LOOK_SECONDS);
+    const event = await watch.stopped(wait);
+    const verdict = event ? await whenEnded(domain, context) : await lifeOf(domain, context, lookTime(context));
+    if (verdict.life === "gone" || end.expired) return verdict;
+    if (!wait.expired) await context.clock.sleep(Math.min(LOOK_AGAIN_MS, end.remainingMs())); // started again by somebody, or the listener was lost
   }
 }

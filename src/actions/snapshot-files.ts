@@ -19,7 +19,7 @@ export async function redefineSnapshots(directory: string, domain: DomainIdentit
 async function redefine(path: string, { uuid }: DomainIdentity, { files, hypervisor, deadline }: Context): Promise<void> {
   const stored = files.findText(path) ?? "";
   const current = replaceTexts(stored, "uuid", uuid);
-  if (current !== stored) files.writeAtomic(path, current, 0o660);
+  if (current !== stored) files.writeAtomic(path, current, 0o600); // passwords of the console stand in it
   await hypervisor.redefineSnapshot(uuid, current, deadline);
 }
 

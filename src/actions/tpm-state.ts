@@ -5,9 +5,7 @@ import { editAttributes } from "../codec/xml-edit.ts";
 import { findFirst, parseVmXml, textOf } from "../codec/xml.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Context } from "../core/ports.ts";
-
-/** How long a root helper may take. */
-const HELPER_SECONDS = 60;
+import { helperTime } from "./look-time.ts";
 
 /**
  * Asks libvirt to keep the TPM's state when the domain ends (persistent_state, libvirt 7.0): only then can it be saved after the
@@ -23,7 +21,7 @@ export async function recoverTpm({ tpm, uuid }: DomainDocument, directory: strin
   if (!tpm || !uuid) return;
   const state = join(directory, TPM_STATE_FILE);
   if (context.files.kind(join(directory, "tpm")) === undefined) await unpackFromTemplate(directory, state, context);
-  if (context.files.kind(state) !== undefined) await context.root.tpm("recover", uuid, directory, context.deadline.within(HELPER_SECONDS));
+  if (context.files.kind(state) !== undefined) await context.root.tpm("recover", uuid, directory, helperTime(context));
 }
 
 async function unpackFromTemplate(directory: string, state: string, { files }: Context): Promise<void> {
@@ -42,11 +40,12 @@ export interface TpmBackup {
 }
 
 /** Saves the TPM state of a domain that is about to end. A failure is told and does not keep the VM running: its disks are not at stake. */
-export function tpmBackup({ tpm, uuid, systemDatastore }: DomainDocument, { root, deadline, log }: Context): TpmBackup {
+export function tpmBackup({ tpm, uuid, systemDatastore }: DomainDocument, context: Context): TpmBackup {
+  const { root, log } = context;
   const save = async (when: boolean): Promise<void> => {
     if (!tpm || !when) return;
     if (!uuid || !systemDatastore) return log.log("ERROR", "The TPM state was not saved: the domain does not name its directory");
-    await root.tpm("backup", uuid, systemDatastore, deadline.within(HELPER_SECONDS)).catch((error: unknown) => log.log("ERROR", `The TPM state was not saved: ${messageOf(error)}`));
+    await root.tpm("backup", uuid, systemDatastore, helperTime(context)).catch((error: unknown) => log.log("ERROR", `The TPM state was not saved: ${messageOf(error)}`));
   };
   return { before: () => save(tpm?.persistent === false), after: () => save(tpm?.persistent === true) };
 }

@@ -3,12 +3,11 @@ import type { DomainDocument } from "../codec/domain-document.ts";
 import { findAll, findFirst, parseVmXml, textOf } from "../codec/xml.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Context } from "../core/ports.ts";
-
-const HELPER_SECONDS = 60;
+import { helperTime } from "./look-time.ts";
 
 /** vGPUs that were made for a domain; taken back when it does not start. */
 export interface Vgpus extends AsyncDisposable {
-  /** The domain has started: from now on they are its own. */
+  /** The domain has started, or still may: from now on they are its own. */
   keep(): void;
 }
 
@@ -16,14 +15,13 @@ export interface Vgpus extends AsyncDisposable {
 export async function createVgpus(domain: DomainDocument, directory: string, context: Context): Promise<Vgpus> {
   const vmXml = join(directory, "vm.xml");
   const wanted = domain.hostDevices && (await asksForVgpu(vmXml, context));
-  if (wanted) await context.root.vgpu("create", vmXml, context.deadline.within(HELPER_SECONDS));
-  let undo = wanted;
-  return {
-    keep: () => void (undo = false),
-    [Symbol.asyncDispose]: async () => {
-      if (undo) await deleteVgpus(domain, directory, context);
-    },
-  };
+  await using undo = new AsyncDisposableStack();
+  if (wanted) {
+    undo.defer(() => deleteVgpus(domain, directory, context)); // also when some were made, and then no more
+    await context.root.vgpu("create", vmXml, helperTime(context));
+  }
+  const made = undo.move();
+  return { keep: () => void made.move(), [Symbol.asyncDispose]: () => made.disposeAsync() };
 }
 
 /** Gives the vGPU devices of a VM back to the host. A failure is told: the VM is gone all the same. */
@@ -31,7 +29,7 @@ export async function deleteVgpus(domain: DomainDocument, directory: string | un
   if (!domain.hostDevices || !directory) return;
   const vmXml = join(directory, "vm.xml");
   try {
-    if (await asksForVgpu(vmXml, context)) await context.root.vgpu("delete", vmXml, context.deadline.within(HELPER_SECONDS));
+    if (await asksForVgpu(vmXml, context)) await context.root.vgpu("delete", vmXml, helperTime(context));
   } catch (error) {
     context.log.log("ERROR", `The vGPUs of "${domain.name}" were not given back: ${messageOf(error)}`);
   }

@@ -43,7 +43,7 @@ export async function settle<T>({ doing, call, look }: Change<T>, { clock, log, 
 function asVerdict(doing: string, error: OnevirtError, found: Exclude<Look, { now: "done" }>): OnevirtError {
   if (found.now === "not done" && error.code === "CONNECTION_LOST")
     return new OnevirtError("NOT_DONE", `Cannot ${doing}: the connection to libvirt broke, and ${found.because}`, { cause: error });
-  return new OnevirtError("OUTCOME_UNKNOWN", `Outcome unknown of "${doing}": ${error.message}; now ${found.because}`, {
+  return new OnevirtError("OUTCOME_UNKNOWN", `Outcome unknown: ${doing}: ${error.message}; now ${found.because}`, {
     cause: error,
     hint: "the call may still take effect; look at the domain before you do anything else",
   });
