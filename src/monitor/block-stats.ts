@@ -1,6 +1,7 @@
 import type { Deadline } from "../core/deadline.ts";
 import { hasCode, messageOf } from "../core/errors.ts";
 import type { Clock, DomainStats, Hypervisor, Log, QemuProcess, StateStore, StatsFields } from "../core/ports.ts";
+import { remember } from "./remember.ts";
 
 /** Uses of one poll: each abandoned attempt leaves a thread behind, in libvirtd too. */
 const ATTEMPTS = 3;
@@ -23,6 +24,13 @@ export interface BlockSources {
   readonly quarantineSeconds: number;
 }
 
+/** Whose disk counters are wanted. */
+export interface Wanted {
+  readonly domains: readonly NamedDomain[];
+  /** These are all active domains of the host: asking for all at once saves a look-up of each. */
+  readonly areAll: boolean;
+}
+
 export interface NamedDomain {
   readonly uuid: string;
   readonly name: string;
@@ -33,22 +41,23 @@ export interface NamedDomain {
  * blocks the whole bulk call: then the thread is abandoned, and the next try passes that domain by, because the abandoned call
  * holds its job (NOWAIT). Domains without an answer are named and left alone for a while.
  */
-export async function readBlockStats(domains: readonly NamedDomain[], qemu: ReadonlyMap<string, QemuProcess>, sources: BlockSources, deadline: Deadline): Promise<ReadonlyMap<string, StatsFields>> {
+export async function readBlockStats({ domains, areAll }: Wanted, qemu: ReadonlyMap<string, QemuProcess>, sources: BlockSources, deadline: Deadline): Promise<ReadonlyMap<string, StatsFields>> {
   const { state, clock, log } = sources;
   const before = stillValid(asQuarantine(state.read(STATE_NAME)), qemu, clock.nowMs());
   const silent = domains.filter(({ uuid }) => isStopped(qemu.get(uuid)) || before[uuid]);
   const asked = domains.filter((domain) => !silent.includes(domain));
-  const { found, timeouts } = await readWithRetries(asked, silent.length === 0, sources, deadline);
+  const { found, timeouts } = await readWithRetries({ domains: asked, areAll: areAll && silent.length === 0 }, sources, deadline);
   const stuck = timeouts > 0 ? asked.filter(({ uuid }) => !found.has(uuid)) : [];
   for (const { name } of [...silent, ...stuck]) log.log("WARN", `QEMU of "${name}" does not answer: its disk counters are left out`);
-  if (stuck.length > 0 || Object.keys(before).length > 0) state.write(STATE_NAME, { ...before, ...quarantineOf(stuck, qemu, sources) });
+  if (stuck.length > 0 || Object.keys(before).length > 0) remember(STATE_NAME, { ...before, ...quarantineOf(stuck, qemu, sources) }, sources);
   return found;
 }
 
-async function readWithRetries(domains: readonly NamedDomain[], all: boolean, { hypervisor, log, attemptSeconds }: BlockSources, deadline: Deadline) {
-  const uuids = all ? undefined : domains.map(({ uuid }) => uuid);
+async function readWithRetries({ domains, areAll }: Wanted, { hypervisor, log, attemptSeconds }: BlockSources, deadline: Deadline) {
+  const uuids = areAll ? undefined : domains.map(({ uuid }) => uuid);
   const seconds = attemptSeconds + domains.length * SECONDS_A_DOMAIN;
-  for (let timeouts = 0; domains.length > 0 && timeouts < ATTEMPTS && !deadline.expired; timeouts++) {
+  let timeouts = 0;
+  for (; domains.length > 0 && timeouts < ATTEMPTS && !deadline.expired; timeouts++) {
     try {
       return { found: answered(await hypervisor.stats(["block"], uuids, deadline.within(seconds))), timeouts };
     } catch (error) {
@@ -58,7 +67,8 @@ async function readWithRetries(domains: readonly NamedDomain[], all: boolean, { 
       }
     }
   }
-  return { found: new Map<string, StatsFields>(), timeouts: domains.length > 0 ? ATTEMPTS : 0 };
+  if (domains.length > 0 && timeouts === 0) log.log("WARN", "Disk counters are left out: no time is left to ask for them");
+  return { found: new Map<string, StatsFields>(), timeouts };
 }
 
 function answered(stats: readonly DomainStats[]): Map<string, StatsFields> {

@@ -1,4 +1,5 @@
-import type { Clock, ProcessTable, QemuProcess, StateStore } from "../core/ports.ts";
+import type { Clock, Log, ProcessTable, QemuProcess, StateStore } from "../core/ports.ts";
+import { remember } from "./remember.ts";
 
 /** CPU counters of all QEMU processes at one moment. */
 interface Sample {
@@ -20,17 +21,32 @@ const STATE_NAME = "poll-cpu";
 const SHORTEST_MS = 1000;
 const LONGEST_MS = 15 * 60 * 1000;
 
+export interface CpuSources {
+  readonly processes: ProcessTable;
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface CpuUsage {
+  /** Percent of one processor, by UUID. */
+  readonly percent: ReadonlyMap<string, number>;
+  /** The processes that were seen, by UUID. */
+  readonly qemu: ReadonlyMap<string, QemuProcess>;
+}
+
 /**
  * Percent of one processor that each QEMU has used since an earlier poll, by UUID; upstream's formula (actions.md 15.2). Without a
  * usable earlier sample it takes one now and waits a second: never "since boot".
  */
-export async function cpuUsage(processes: ProcessTable, state: StateStore, clock: Clock): Promise<{ readonly percent: ReadonlyMap<string, number>; readonly qemu: ReadonlyMap<string, QemuProcess> }> {
+export async function cpuUsage(sources: CpuSources): Promise<CpuUsage> {
+  const { processes, state, clock } = sources;
   const stored = asSamples(state.read(STATE_NAME));
   const first = take(processes, clock);
   const base = usable(stored, first.sample);
-  if (base) return finish(base, first, stored, state);
+  if (base) return finish(base, first, stored, sources);
   await clock.sleep(SHORTEST_MS);
-  return finish(first.sample, take(processes, clock), { newer: first.sample }, state);
+  return finish(first.sample, take(processes, clock), { newer: first.sample }, sources);
 }
 
 interface Taken {
@@ -55,7 +71,7 @@ function usable(stored: Samples | undefined, now: Sample): Sample | undefined {
   });
 }
 
-function finish(base: Sample, { sample: now, qemu, processors }: Taken, stored: Samples | undefined, state: StateStore) {
+function finish(base: Sample, { sample: now, qemu, processors }: Taken, stored: Samples | undefined, sources: CpuSources): CpuUsage {
   const elapsed = now.total - base.total;
   const percent = new Map([...qemu].map(([uuid, { cpuTicks, startTicks }]) => {
     const before = base.processes[uuid];
@@ -64,12 +80,17 @@ function finish(base: Sample, { sample: now, qemu, processors }: Taken, stored: 
     return [uuid, elapsed > 0 ? Math.max(0, (used / elapsed) * processors * 100) : 0];
   }));
   const old = !stored || now.at - stored.newer.at >= SHORTEST_MS;
-  if (old) state.write(STATE_NAME, { newer: now, ...(stored ? { older: stored.newer } : {}) } satisfies Samples);
+  if (old) remember(STATE_NAME, { newer: now, ...(stored ? { older: stored.newer } : {}) } satisfies Samples, sources);
   return { percent, qemu };
 }
 
 /** The state file is ours, but may be of another version, or cut. */
 function asSamples(value: unknown): Samples | undefined {
-  const samples = value as Samples | undefined;
-  return typeof samples?.newer?.at === "number" && typeof samples.newer.processes === "object" ? samples : undefined;
+  const { newer, older } = (value ?? {}) as Partial<Samples>;
+  if (!isSample(newer)) return undefined;
+  return { newer, ...(isSample(older) ? { older } : {}) };
+}
+
+function isSample(value: Sample | undefined): value is Sample {
+  return typeof value?.at === "number" && typeof value.total === "number" && typeof value.processes === "object" && value.processes !== null;
 }

@@ -73,6 +73,8 @@ function plain(name: string): string {
   return name.replace(/["\s\p{Cc}\\]/gu, "_");
 }
 
+/** Quoted where YAML would read something else than text. */
 function yamlString(text: string): string {
+  if (/^(y|n|yes|no|on|off|true|false|null)$/i.test(text)) return JSON.stringify(text);
   return /^[A-Za-z_][\w.-]*$/.test(text) || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : JSON.stringify(text);
 }

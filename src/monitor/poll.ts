@@ -27,7 +27,7 @@ type Domain = DomainStatus & { readonly fields: StatsFields };
 /** Records of all active domains, in the order of their ids. Spawns nothing; a stuck QEMU costs its own disk counters only. */
 export async function pollAll(sources: PollSources, deadline: Deadline): Promise<readonly PollRecord[]> {
   const domains = asDomains(await sources.hypervisor.stats(["state", "interface"], undefined, deadline));
-  return record(domains, sources, deadline);
+  return record(domains, true, sources, deadline);
 }
 
 /** The record of one domain; undefined when libvirt has none of this name. */
@@ -35,7 +35,7 @@ export async function pollOne(ref: string, sources: PollSources, deadline: Deadl
   const status = await sources.hypervisor.find(ref, deadline);
   if (!status || !isActive(status.state)) return undefined;
   const domains = asDomains(await sources.hypervisor.stats(["state", "interface"], [status.uuid], deadline));
-  return (await record(domains, sources, deadline))[0];
+  return (await record(domains, false, sources, deadline))[0];
 }
 
 function asDomains(stats: Awaited<ReturnType<Hypervisor["stats"]>>): readonly Domain[] {
@@ -45,9 +45,13 @@ function asDomains(stats: Awaited<ReturnType<Hypervisor["stats"]>>): readonly Do
     .sort((a, b) => a.id - b.id);
 }
 
-async function record(domains: readonly Domain[], sources: PollSources, deadline: Deadline): Promise<readonly PollRecord[]> {
-  const [{ percent, qemu }, maxMemory, templates] = [await cpuUsage(sources.processes, sources.state, sources.clock), await maxMemoryOf(domains, sources, deadline), await templatesOf(domains, sources, deadline)];
-  const blocks = await readBlockStats(domains.filter((domain) => readsStatistics(domain, sources.rules)), qemu, sources, deadline);
+/** `listed`: these are all active domains, for a form that also holds templates. The single form has no disk counters before 5.8, so nobody is asked for them. */
+async function record(domains: readonly Domain[], listed: boolean, sources: PollSources, deadline: Deadline): Promise<readonly PollRecord[]> {
+  const { percent, qemu } = await cpuUsage(sources);
+  const maxMemory = await maxMemoryOf(domains, qemu, sources, deadline);
+  const templates = listed ? await templatesOf(domains, sources, deadline) : new Map<string, string>();
+  const asked = listed || sources.rules === "5.8" ? domains.filter((domain) => readsStatistics(domain, sources.rules)) : [];
+  const blocks = await readBlockStats({ domains: asked, areAll: listed && asked.length === domains.length }, qemu, sources, deadline);
   return domains.map((domain) => recordOf(domain, { percent, qemu, blocks, maxMemory, templates }, sources.rules));
 }
 
@@ -88,9 +92,8 @@ function memoryOf(process: QemuProcess | undefined, maxKiB: number | undefined, 
   return rules === "5.8" ? process.residentKiB + process.swapKiB : Math.max(process.residentKiB, maxKiB ?? 0);
 }
 
-async function maxMemoryOf(domains: readonly Domain[], { hypervisor, processes, rules }: PollSources, deadline: Deadline): Promise<Readonly<Record<string, number>>> {
-  const qemu = rules === "5.8" ? processes.qemu() : undefined;
-  const needed = domains.filter(({ uuid }) => !qemu?.has(uuid));
+async function maxMemoryOf(domains: readonly Domain[], qemu: Readings["qemu"], { hypervisor, rules }: PollSources, deadline: Deadline): Promise<Readonly<Record<string, number>>> {
+  const needed = domains.filter(({ uuid }) => rules === "5.4" || !qemu.has(uuid));
   return needed.length === 0 ? {} : hypervisor.maxMemoryKiB(needed.map(({ uuid }) => uuid), deadline);
 }
 
