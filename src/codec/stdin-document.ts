@@ -12,7 +12,8 @@ export function decodeDocument(stdin: string, what: string): string {
   if (text === "") throw new OnevirtError("BAD_INPUT", `Cannot read ${what}: stdin is empty`);
   if (text.length > MAX_DOCUMENT_BYTES * (text.startsWith("<") ? 1 : 1.4)) throw tooLong(what, text.length);
   const document = text.startsWith("<") ? text : decodeBase64(text, what);
-  if (document.length > MAX_DOCUMENT_BYTES) throw tooLong(what, document.length);
+  const bytes = Buffer.byteLength(document);
+  if (bytes > MAX_DOCUMENT_BYTES) throw tooLong(what, bytes);
   return document;
 }
 
@@ -24,5 +25,5 @@ function decodeBase64(text: string, what: string): string {
 }
 
 function tooLong(what: string, length: number): OnevirtError {
-  return new OnevirtError("BAD_INPUT", `Cannot read ${what}: it has ${length} characters, and libvirt takes at most ${MAX_DOCUMENT_BYTES}`);
+  return new OnevirtError("BAD_INPUT", `Cannot read ${what}: it has ${length} bytes, and libvirt takes at most ${MAX_DOCUMENT_BYTES}`);
 }

@@ -16,9 +16,9 @@ export function readTpmState(base64: string): Uint8Array {
   const archive = unpack(base64);
   for (let at = 0; at + BLOCK <= archive.length; ) {
     const header = archive.subarray(at, at + BLOCK);
-    const size = Number.parseInt(field(header, 124, 12), 8) || 0;
+    const size = sizeOf(header);
     const [name, type] = [field(header, 0, 100).replace(/^\.\//, ""), field(header, 156, 1)];
-    if (name === TPM_STATE_FILE && (type === "0" || type === "")) return archive.slice(at + BLOCK, at + BLOCK + size);
+    if (name === TPM_STATE_FILE && (type === "0" || type === "")) return contentOf(archive, at + BLOCK, size);
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
   }
   throw new OnevirtError("BAD_INPUT", `Cannot read TPM_STATE: the archive holds no file ${TPM_STATE_FILE}`);
@@ -30,6 +30,18 @@ function unpack(base64: string): Uint8Array {
   } catch (cause) {
     throw new OnevirtError("BAD_INPUT", `Cannot read TPM_STATE: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** Octal digits only: a sign would lead backwards, and for ever in a circle. */
+function sizeOf(header: Uint8Array): number {
+  const text = field(header, 124, 12);
+  if (!/^[0-7]*$/.test(text)) throw new OnevirtError("BAD_INPUT", "Cannot read TPM_STATE: the archive is damaged");
+  return Number.parseInt(text || "0", 8);
+}
+
+function contentOf(archive: Uint8Array, start: number, size: number): Uint8Array {
+  if (size === 0 || start + size > archive.length) throw new OnevirtError("BAD_INPUT", `Cannot read TPM_STATE: ${TPM_STATE_FILE} is ${size === 0 ? "empty" : "cut off"}`);
+  return archive.slice(start, start + size);
 }
 
 /** A field of a tar header, up to its first NUL. */

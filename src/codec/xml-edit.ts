@@ -1,7 +1,7 @@
 import { escapeXml } from "./xml.ts";
 
-/** Everything that is not character data: comment, CDATA section, processing instruction, document type, or tag with its attributes. */
-const MARKUP = /<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>|<\?[\s\S]*?\?>|<!DOCTYPE[^>]*>|<(\/?)([^\s/>]+)((?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>/g;
+/** Everything that is not character data: comment, CDATA section, processing instruction, or tag with its attributes. `parseXml` refuses document types. */
+const MARKUP = /<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>|<\?[\s\S]*?\?>|<(\/?)([^\s/>]+)((?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>/g;
 const ATTRIBUTE = /(\s+)([^\s=>]+)(\s*=\s*)("[^"]*"|'[^']*')/g;
 
 /** New values for attributes of one element, as plain text; undefined leaves the element as it is. */
@@ -41,15 +41,20 @@ function withChanges(source: string, changes: Readonly<Record<string, string>>):
   const edited = source.replace(ATTRIBUTE, (whole: string, blank: string, name: string, equals: string) => {
     const value = left.get(name);
     left.delete(name);
-    return value === undefined ? whole : `${blank}${name}${equals}'${escapeXml(value)}'`;
+    return value === undefined ? whole : `${blank}${name}${equals}${quoted(value)}`;
   });
-  return edited + [...left].map(([name, value]) => ` ${name}='${escapeXml(value)}'`).join("");
+  return edited + [...left].map(([name, value]) => ` ${name}=${quoted(value)}`).join("");
+}
+
+/** Blanks other than spaces would be read as spaces. */
+function quoted(value: string): string {
+  return `'${escapeXml(value).replace(/[\t\n\r]/g, (blank) => `&#${blank.charCodeAt(0)};`)}'`;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
 function decode(value: string): string {
-  return value.replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|(amp|lt|gt|quot|apos));/g, (_whole, hex?: string, decimal?: string, named?: string) =>
+  return value.replace(/\r\n|[\t\n\r]/g, " ").replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|(amp|lt|gt|quot|apos));/g, (_whole, hex?: string, decimal?: string, named?: string) =>
     named ? (ENTITIES[named] ?? "") : String.fromCodePoint(hex ? Number.parseInt(hex, 16) : Number(decimal)),
   );
 }
