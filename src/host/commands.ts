@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import type { Deadline } from "../core/deadline.ts";
 import { OnevirtError, messageOf } from "../core/errors.ts";
 import type { CommandResult, Commands, Tracer } from "../core/ports.ts";
@@ -23,17 +24,17 @@ export class HostCommands implements Commands {
 }
 
 async function execute(argv: readonly string[], deadline: Deadline): Promise<CommandResult | "late"> {
+  if (deadline.expired) return "late";
   const child = start(argv);
-  const exited = child.exited.then(() => "exited" as const);
+  const [stdout, stderr] = [capture(child.stdout), capture(child.stderr)];
   const { promise: late, resolve } = Promise.withResolvers<"late">();
   const timer = setTimeout(() => resolve("late"), Math.min(deadline.remainingMs(), 0x7fff_ffff));
-  const output = Promise.all([readLimited(child.stdout), readLimited(child.stderr)]);
   try {
-    // A grandchild may hold the pipes open after the program has ended: output and end are both bounded.
-    const first = await Promise.race([exited.then(() => Promise.race([output, Bun.sleep(GRACE_MS)])).then(() => "exited" as const), late]);
+    const first = await Promise.race([child.exited, late]);
     if (first === "late") return await end(child);
-    const [stdout, stderr] = (await Promise.race([output, Promise.resolve(["", ""])])) as readonly [string, string];
-    return { exitCode: child.exitCode ?? 128 + 15, stdout, stderr };
+    // A grandchild may hold the pipes open after the program has ended: what was said until then counts.
+    await Promise.race([Promise.all([stdout.closed, stderr.closed]), Bun.sleep(GRACE_MS)]);
+    return { exitCode: exitCodeOf(child), stdout: stdout.text(), stderr: stderr.text() };
   } finally {
     clearTimeout(timer);
   }
@@ -50,20 +51,43 @@ function start(argv: readonly string[]): Child {
 }
 
 async function end(child: Child): Promise<"late"> {
-  child.kill("SIGTERM");
+  signal(child, "SIGTERM");
   const gone = await Promise.race([child.exited.then(() => true), Bun.sleep(GRACE_MS).then(() => false)]);
-  if (!gone) child.kill("SIGKILL");
+  if (!gone) signal(child, "SIGKILL");
   return "late";
 }
 
-async function readLimited(stream: ReadableStream<Uint8Array>): Promise<string> {
+/** What sudo started belongs to root, and may not be ours to end: then it is left behind. */
+function signal(child: Child, name: "SIGTERM" | "SIGKILL"): void {
+  try {
+    child.kill(name);
+  } catch {
+    return;
+  }
+}
+
+/** As a shell counts: 128 and the number of the signal that ended the program. */
+function exitCodeOf({ exitCode, signalCode }: Child): number {
+  return exitCode ?? 128 + (typeof signalCode === "string" ? constants.signals[signalCode] : (signalCode ?? 0));
+}
+
+interface Captured {
+  readonly closed: Promise<void>;
+  /** What has come so far. */
+  text(): string;
+}
+
+/** Reads a stream to its end, so that nobody has to wait for us, and keeps the beginning. */
+function capture(stream: ReadableStream<Uint8Array>): Captured {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of stream) {
-    if (size < MAX_OUTPUT) chunks.push(chunk);
-    size += chunk.length;
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  const read = async () => {
+    for await (const chunk of stream) {
+      if (size < MAX_OUTPUT) chunks.push(chunk.subarray(0, MAX_OUTPUT - size));
+      size += chunk.length;
+    }
+  };
+  return { closed: read(), text: () => Buffer.concat(chunks).toString("utf8") };
 }
 
 /** scripts_common.sh's environment: the C locale and the system's programs first. Nothing that would turn our own executable into plain Bun. */

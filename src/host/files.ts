@@ -1,5 +1,5 @@
 import {
-  closeSync, constants, copyFileSync, existsSync, fchmodSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, rmdirSync, statSync, writeSync,
+  chmodSync, closeSync, constants, copyFileSync, existsSync, fchmodSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, rmdirSync, statSync, writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { OnevirtError, messageOf } from "../core/errors.ts";
@@ -44,14 +44,12 @@ export class HostFiles implements Files {
 
   copyIfAbsent(from: string, to: string): boolean {
     if (existsSync(to)) return false;
-    return this.#recorded("copy to", to, "copied", () => {
-      // A hard link to the finished copy fails when the name exists by then: it never replaces a file.
-      placeAtomically(to, 0o660, (temporary) => copyFileSync(from, temporary, constants.COPYFILE_EXCL), (temporary, path) => {
-        linkSync(temporary, path);
-        rmSync(temporary);
-      });
-      return true;
-    });
+    let copied = true;
+    this.#recorded("copy to", to, "copied", () => placeAtomically(to, 0o660, (temporary) => copyNew(from, temporary, 0o660), (temporary, path) => {
+      copied = linkUnlessThere(temporary, path);
+      rmSync(temporary);
+    }));
+    return copied;
   }
 
   rename(from: string, to: string): void {
@@ -72,14 +70,37 @@ export class HostFiles implements Files {
 /** Prepares a file under a temporary name in the same directory and puts it in place. What was made is taken away again when that fails. */
 function placeAtomically(path: string, mode: number, prepare: (temporary: string) => void, place: (temporary: string, path: string) => void): void {
   const directory = dirname(path);
-  const made = existsSync(directory) ? undefined : mkdirSync(directory, { recursive: true, mode: mode | 0o110 });
+  const missing = outermostMissing(directory); // asked beforehand: a part of them may be made, and then no more
   const temporary = join(directory, `.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`);
   try {
+    if (missing) mkdirSync(directory, { recursive: true, mode: mode | 0o110 });
     prepare(temporary);
     place(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    if (made) removeEmpty(directory, made);
+    quietly(() => rmSync(temporary, { force: true }));
+    if (missing) removeEmpty(directory, missing);
+    throw error;
+  }
+}
+
+function outermostMissing(directory: string): string | undefined {
+  let missing: string | undefined;
+  for (let each = directory; !existsSync(each); each = dirname(each)) missing = each;
+  return missing;
+}
+
+function copyNew(from: string, to: string, mode: number): void {
+  copyFileSync(from, to, constants.COPYFILE_EXCL);
+  chmodSync(to, mode); // the original may be readable only
+}
+
+/** A hard link fails when the name exists: unlike a rename it never replaces a file. */
+function linkUnlessThere(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
 }
@@ -95,14 +116,17 @@ function writeNew(path: string, bytes: Uint8Array, mode: number, flush: boolean)
   }
 }
 
-/** Removes the directories that were made, from the innermost out to `outermost`, as long as they are empty. */
+/** Removes the directories that were made, from the innermost out to `outermost`. What is not empty, or was never made, stays as it is. */
 function removeEmpty(innermost: string, outermost: string): void {
-  for (let directory = innermost; directory.length >= outermost.length; directory = dirname(directory)) {
-    try {
-      rmdirSync(directory);
-    } catch {
-      return; // not empty: somebody else uses it
-    }
+  for (let directory = innermost; directory.length >= outermost.length; directory = dirname(directory)) quietly(() => rmdirSync(directory));
+}
+
+/** For tidying up after a failure, which is what must be told. */
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    return;
   }
 }
 

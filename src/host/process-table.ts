@@ -1,5 +1,4 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync, readdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { closeSync, openSync, readFileSync, readSync, readdirSync } from "node:fs";
 import type { ProcessTable, QemuProcess } from "../core/ports.ts";
 
 const UUID_ARGUMENT = /\0-uuid\0([0-9a-fA-F-]{36})\0/;
@@ -25,24 +24,37 @@ export class HostProcesses implements ProcessTable {
   pidFile(name: string): number | undefined {
     if (name.includes("/")) return undefined; // no name that libvirt accepts, and no path of ours
     const pid = readText(`${this.pidFiles}/${name}.pid`)?.trim() ?? "";
-    return /^\d+$/.test(pid) && existsSync(`${this.root}/${pid}`) ? Number(pid) : undefined;
+    return /^\d+$/.test(pid) && this.#mayBeQemu(pid) ? Number(pid) : undefined;
+  }
+
+  /** A pid file may outlive its process, and the number be another's by now. A process that is being torn down shows no command line, but may still hold disks. */
+  #mayBeQemu(pid: string): boolean {
+    const state = this.#statOf(pid)?.[0];
+    if (state === undefined || state === "Z" || state === "X") return false;
+    const commandLine = this.#read(`${pid}/cmdline`) ?? "";
+    return commandLine === "" || UUID_ARGUMENT.test(commandLine);
   }
 
   cpuTotal(): { readonly ticks: number; readonly processors: number } {
     const line = this.#read("stat")?.split("\n", 1)[0] ?? "";
     const counters = line.split(/\s+/).slice(1, -2); // without guest and guest_nice: user and nice contain them (proc(5))
-    return { ticks: counters.reduce((sum, each) => sum + Number(each), 0), processors: availableParallelism() };
+    return { ticks: counters.reduce((sum, each) => sum + Number(each), 0), processors: navigator.hardwareConcurrency };
   }
 
   /** A QEMU is known by the word after `-uuid`; its name, user and binary may be anything. */
   #qemuProcess(pid: string): QemuProcess | undefined {
     const uuid = UUID_ARGUMENT.exec(this.#read(`${pid}/cmdline`) ?? "")?.[1]?.toLowerCase();
-    const stat = uuid && this.#read(`${pid}/stat`);
-    if (!uuid || !stat) return undefined;
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name before may hold blanks and brackets
+    const fields = uuid && this.#statOf(pid);
+    if (!uuid || !fields) return undefined;
     const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
     const status = this.#read(`${pid}/status`) ?? "";
     return { pid: Number(pid), uuid, state: fields[0] ?? "", residentKiB: kib(status, "VmRSS"), swapKiB: kib(status, "VmSwap"), cpuTicks: ticks, startTicks: Number(fields[19]) };
+  }
+
+  /** The fields of /proc/PID/stat from the state on; the name before may hold blanks and brackets. */
+  #statOf(pid: string): readonly string[] | undefined {
+    const stat = this.#read(`${pid}/stat`);
+    return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   }
 
   #read(name: string): string | undefined {

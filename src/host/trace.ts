@@ -1,12 +1,28 @@
-import { appendFileSync } from "node:fs";
 import { messageOf } from "../core/errors.ts";
 import type { TraceKind, Tracer } from "../core/ports.ts";
 
 /** The tracer for a value of ONEVIRT_TRACE: a file to append to, "-" for stderr; undefined, and nothing is paid, when it is not set. */
 export function openTracer(target: string | undefined): Tracer | undefined {
   if (!target) return undefined;
-  const write = target === "-" ? (line: string) => console.error(line) : (line: string) => appendFileSync(target, `${line}\n`, { mode: 0o600 });
-  return new LineTracer(write);
+  return new LineTracer(target === "-" ? (line) => console.error(line) : appender(target));
+}
+
+/**
+ * Loads the file functions only now: without a trace the libvirt thread needs none. What is traced has happened already, so a file
+ * that cannot be written must not make a failure of it; it is told once.
+ */
+function appender(path: string): (line: string) => void {
+  const { appendFileSync } = process.getBuiltinModule("node:fs");
+  let broken = false;
+  return (line) => {
+    if (broken) return;
+    try {
+      appendFileSync(path, `${line}\n`, { mode: 0o600 });
+    } catch (error) {
+      broken = true;
+      console.error(`WARN: trace: Cannot write ONEVIRT_TRACE: ${messageOf(error)}`);
+    }
+  };
 }
 
 /** One line a record: wall clock, process, kind, duration, what was done, result. Lines of several threads and processes mix whole. */
