@@ -32,6 +32,7 @@ const DOCUMENT_TYPE = /^\uFEFF?\s*(?:(?:<\?[\s\S]*?\?>|<!--[\s\S]*?-->)\s*)*<!DO
  * OpenNebula lets pass) goes to fast-xml-parser, which is only then loaded: it costs several times the whole rest.
  */
 export async function parseVmXml(text: string, what: string): Promise<XmlElement> {
+  if (DOCUMENT_TYPE.test(text)) throw new OnevirtError("BAD_INPUT", `Cannot read ${what}: it declares a document type`);
   return parseMarked(text) ?? (await parseTolerantly(text, what));
 }
 

@@ -83,7 +83,7 @@ describe("explainTree()", () => {
       }
     }
     expect(silent.filter((each) => !each.startsWith(MOVED_BACK))).toEqual([]);
-  });
+  }, 60_000);
 });
 
 /** Here the controllers go back to their usual numbers, and only the document in which they were moved can say why. */

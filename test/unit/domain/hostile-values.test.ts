@@ -28,7 +28,7 @@ describe("hostile values", () => {
       const input = await domainInput(await goldenTexts(name));
       for (const [index, place] of placesOf(input.vm.template).entries())
         for (const hostile of [TOGETHER, ...HOSTILE.filter((_, which) => which % 7 === index % 7)]) expectHarmless(input, place, hostile);
-    });
+    }, 60_000);
 
   test("names of the VM, of its owner and of its group cannot leave their elements", async () => {
     const input = await domainInput(await goldenTexts("os-firmware-path"));
