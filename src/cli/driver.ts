@@ -18,6 +18,22 @@ import { LineWriter, readLines } from "../host/line-channel.ts";
 import { unblockSignals } from "../host/signals.ts";
 import { systemTimers } from "../host/timers.ts";
 
+const HELP = `Usage: onevirt driver [options] HYPERVISOR
+
+oned's driver process: reads requests on stdin, answers on stdout. HYPERVISOR is a directory below remotes/vmm, for instance kvm.
+
+  -t, --threads N      actions that work at once (15)
+  -r, --retries N      more tries when a host cannot be reached, for actions of one script (0)
+  -p, --parallel       several actions on one host at once
+  -l, --local LIST     actions run on the front-end: action,action=script
+  -d, --delegate LIST  actions that take the ssh agent along (migrate)
+  -s, --shell SHELL    remote shell (bash)
+  -w, --timeout S      seconds for each command, 0 for no limit (a generous limit for each kind of command)
+  --dry-run            print the steps of the requests on stdin, and run nothing
+  --trace FILE         record requests and steps, without secrets; the lines "request" can be given to --dry-run again
+
+ONEVIRT_CONNECT_TIMEOUT sets the seconds in which a host must take the connection (10).`;
+
 /** What upstream's driver returns when it cannot start. */
 const CANNOT_START = 255;
 
@@ -26,6 +42,7 @@ export async function driverMain(argv: readonly string[], name: string): Promise
   unblockSignals();
   const [first, called = "", ...rest] = argv;
   const words = first === "--called" ? argumentsFor(called, rest) : argumentsFor(name, argv);
+  if (words.includes("--help") || words.includes("-h")) return help();
   try {
     const options = parseOptions(words);
     const environment = environmentOf(inherited(), frontEndFiles);
@@ -65,6 +82,11 @@ async function dryRun(settings: DriverSettings): Promise<number> {
   return 0;
 }
 
+function help(): number {
+  console.log(HELP);
+  return 0;
+}
+
 /** oned gives stderr no home, so it hears the reason in place of the answer to INIT (driver-protocol.md 7). */
 function refuse(reason: string): number {
   console.error(reason);
@@ -88,7 +110,7 @@ function bePatient(increment: number): void {
 /** A defect must not end the driver: oned would lose every action in flight (driver-protocol.md 2.3). It is written down when asked for. */
 function surviveDefects(file: string | undefined): void {
   const note = (error: unknown): void => {
-    if (file) appendFileSync(file, `${new Date().toISOString()} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    if (file) quietly(() => appendFileSync(file, `${new Date().toISOString()} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`));
   };
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.removeAllListeners(event);
@@ -99,5 +121,14 @@ function surviveDefects(file: string | undefined): void {
 /** Readable by the driver's user only: even without secrets it is a copy of the messages. */
 function recorderTo({ traceFile }: DriverOptions): Recorder | undefined {
   if (traceFile === undefined) return undefined;
-  return { record: (event) => appendFileSync(traceFile, `${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`, { mode: 0o600 }) };
+  return { record: (event) => quietly(() => appendFileSync(traceFile, `${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`, { mode: 0o600 })) };
+}
+
+/** A full disk costs the record, never an action. */
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // The reader of the record sees where it ends.
+  }
 }

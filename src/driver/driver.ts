@@ -1,3 +1,4 @@
+import { messageOf } from "../core/errors.ts";
 import { logLine, parseRequestLine, resultLine } from "../codec/oned-line.ts";
 import { peekHost } from "../codec/driver-message.ts";
 import { redactPayload } from "../codec/redact-message.ts";
@@ -28,16 +29,12 @@ export class Driver {
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve));
   }
 
-  /** One line of oned, without its line feed. */
+  /** One line of oned, without its line feed. A defect of ours in reading one must not end the conversation. */
   line(text: string): void {
-    const request = parseRequestLine(text, (action) => findAction(action) !== undefined);
-    switch (request.kind) {
-      case "ignored": return;
-      case "unknown": return this.world.output.line(logLine("W", "-1", request.reason));
-      case "refused": return this.#answer(request.action, request.id, false, request.reason);
-      case "cancel": return this.#cancel(request.id);
-      case "control": return request.action === "INIT" ? this.world.output.line("INIT SUCCESS - -\n") : this.finalize();
-      case "action": return this.#accept(request);
+    try {
+      this.#read(text);
+    } catch (error) {
+      this.world.output.line(logLine("E", "-1", `Cannot handle a line of oned: ${messageOf(error)}`));
     }
   }
 
@@ -57,6 +54,18 @@ export class Driver {
     this.finalize();
     for (const { control } of this.#running) control.abort();
     this.world.timers.after((LAST_GRACE_SECONDS + 1) * 1000, () => this.#settleEnded());
+  }
+
+  #read(text: string): void {
+    const request = parseRequestLine(text, (action) => findAction(action) !== undefined);
+    switch (request.kind) {
+      case "ignored": return;
+      case "unknown": return this.world.output.line(logLine("W", "-1", request.reason));
+      case "refused": return this.#answer(request.action, request.id, false, request.reason);
+      case "cancel": return this.#cancel(request.id);
+      case "control": return request.action === "INIT" ? this.world.output.line("INIT SUCCESS - -\n") : this.finalize();
+      case "action": return this.#accept(request);
+    }
   }
 
   #accept(request: Request): void {

@@ -1,5 +1,6 @@
 import { messageOf } from "../core/errors.ts";
 import { DriverMessage } from "../codec/driver-message.ts";
+import { findAction } from "./action-table.ts";
 import { CommandRunner } from "./command-runner.ts";
 import { Facts } from "./facts.ts";
 import type { Request } from "./facts.ts";
@@ -22,13 +23,20 @@ export interface ActionResult {
 export async function runAction(request: Request, world: World, signal: AbortSignal): Promise<ActionResult> {
   const journal = new Journal(world.output, request.id);
   signal.addEventListener("abort", () => journal.silence(), { once: true });
+  let facts: Facts | undefined;
   try {
-    const facts = readFacts(request, world.settings, world.frontEnd);
+    facts = readFacts(request, world.settings, world.frontEnd);
     const plan = planOf(facts);
     return typeof plan === "string" ? { success: false, info: plan } : await runPlan(plan, facts, world, journal, signal);
   } catch (error) {
-    return { success: false, info: messageOf(error) };
+    return { success: false, info: prefixed(messageOf(error), facts) };
   }
+}
+
+/** oned drops an answer about a security group or a network that does not begin with its id, also that of a failure (driver-protocol.md 3.3). */
+function prefixed(info: string, facts: Facts | undefined): string {
+  const prefix = findAction(facts?.request.action ?? "")?.prefix;
+  return facts && prefix ? `${facts.text(prefix)} ${info}` : info;
 }
 
 /** What a request says, with the deployment file that DEPLOY needs. */
@@ -70,9 +78,8 @@ class Engine {
 
   async run(): Promise<ActionResult> {
     const failure = await this.#list(this.plan.steps);
-    const { prefix, answer } = this.plan.row;
-    const info = failure ? failure.answer : (this.facts.answers.get(answer ?? "") ?? "");
-    return { success: !failure, info: prefix ? `${this.facts.text(prefix)} ${info}` : info };
+    const info = failure ? failure.answer : (this.facts.answers.get(this.plan.row.answer ?? "") ?? "");
+    return { success: !failure, info: prefixed(info, this.facts) };
   }
 
   /** Runs steps in order; the failure that ended them, or undefined. */

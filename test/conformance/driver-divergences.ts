@@ -66,3 +66,31 @@ export const DIVERGENCES: Readonly<Record<string, readonly Rule[]>> = {
   "v5.6-cancel-failure-no-block": ["exitCodeLines", "commandText", "joinedText"],
   "v5.6-deploy-success": ["exitCodeLines"],
 };
+
+/** Recordings of what must not happen; each has its test in test/driver/defects.test.ts. */
+export const KNOWN_DEFECTS: readonly string[] = [
+  "defect-attach-nic-no-fields",
+  "defect-attachdisk-no-rollback",
+  "defect-deploy-empty-stdout",
+  "defect-deploy-missing-file",
+  "defect-driver-cancel-running",
+  "defect-exec-no-stdin",
+  "defect-exec-quoted-command",
+  "defect-finalize-then-eof",
+  "defect-heredoc-injection",
+  "defect-host-unreachable-cancel",
+  "defect-host-unreachable-deploy",
+  "defect-hung-host-exhausts-threads",
+  "defect-malformed-message",
+  "defect-quote-injection",
+  "defect-resync-single-r0",
+  "defect-retry-repeats-failing-script",
+  "defect-same-vm-two-hosts-deadlock",
+  "defect-stderr-contains-marker",
+  "defect-stderr-no-newline",
+  "defect-stderr-no-newline-timeout",
+  "defect-stdout-contains-marker",
+  "defect-stdout-multiline",
+  "defect-timeout-zero",
+  "defect-v5.6-deploy-failure",
+];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ScriptCall } from "../fixtures/driver-world.ts";
-import { DIVERGENCES } from "./driver-divergences.ts";
+import { DIVERGENCES, KNOWN_DEFECTS } from "./driver-divergences.ts";
 import { firstMessage, replay } from "./driver-replay.ts";
 import type { Replay } from "./driver-replay.ts";
 import { addedCleanUps, comparable, expectedLines, requestIds } from "./driver-rules.ts";
@@ -32,6 +32,13 @@ afterAll(() => console.log(`driver conformance: ${replays.size} scenarios of ${a
 
 test("there are recordings to replay", () => {
   if (process.env.CI) expect(scenarios.length).toBeGreaterThan(0);
+});
+
+test("each recorded defect has a test that shows it absent", async () => {
+  const tests = await Bun.file(`${import.meta.dir}/../driver/defects.test.ts`).text();
+  expect(KNOWN_DEFECTS.filter((name) => !tests.includes(name))).toEqual([]);
+  const strangers = all.map(({ name }) => name).filter((name) => name.startsWith("defect-") && !KNOWN_DEFECTS.includes(name));
+  if (strangers.length > 0) console.log(`recorded defects without a test of their own: ${strangers.join(", ")}`);
 });
 
 describe.each(scenarios.map((scenario) => [scenario.name, scenario] as const))("%s", (name, scenario) => {

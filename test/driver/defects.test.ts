@@ -76,7 +76,7 @@ describe("row 1, requests without an answer", () => {
     expect(world.calls()[0]?.arguments).toEqual(["7", "node1", "/bin/ls", ""]);
   });
 
-  test.each(["CANCEL", "DEPLOY"])("an unreachable host fails %s, every time (defect-host-unreachable-cancel, -deploy)", async (action) => {
+  test.each(["CANCEL", "DEPLOY"])("an unreachable host fails %s, every time (defect-host-unreachable-cancel, defect-host-unreachable-deploy)", async (action) => {
     start();
     const parts = { ...(action === "DEPLOY" ? deployment() : {}), host: "dead1", template: NIC };
     const requests = Array.from({ length: 8 }, (_, number) => requestLine(action, number, parts));
