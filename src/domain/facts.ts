@@ -43,6 +43,22 @@ export interface Firmware {
 /** A device or section of the document: a pure function from the facts to its own elements. */
 export type Contributor = (facts: Facts) => readonly Part[];
 
+/** A plan that several contributors need: worked out once for each set of facts. */
+export function oncePerFacts<Plan>(work: (facts: Facts) => Plan): (facts: Facts) => Plan {
+  const known = new WeakMap<Facts, Plan>();
+  return (facts) => {
+    const plan = known.get(facts) ?? work(facts);
+    known.set(facts, plan);
+    return plan;
+  };
+}
+
+/** The vector's own value, or when that is empty the one of host, cluster or defaults. */
+export function ownOrInherited({ inherited }: Pick<Facts, "inherited">, view: VectorView, vector: string, key: string): Value {
+  const own = view.get(key);
+  return own.text === "" ? inherited.keyText(vector, key) : own;
+}
+
 /** Works out what several contributors need. */
 export function factsOf(input: DomainInput): Facts {
   const { all, inherited, clusterAndDefaults, defaultsOnly } = lookups(input);

@@ -1,4 +1,4 @@
-import { type Facts, cannot, queues } from "../facts.ts";
+import { cannot, type Facts, oncePerFacts, queues } from "../facts.ts";
 import type { VectorView } from "../levels.ts";
 import { wholeInteger } from "../numbers.ts";
 import { derived, NOTHING, sourcesOf, type Value } from "../source.ts";
@@ -31,12 +31,12 @@ type TakeThread = (bus: Value) => Value | undefined;
 type NextPort = (target: Value, bus: Value) => Value;
 
 /** Gives each disk its bus, thread, queues and address. */
-export function planDisks(facts: Facts): DiskPlan {
+export const planDisks = oncePerFacts((facts): DiskPlan => {
   const threads = roundRobin(facts);
   const ports = sataPorts(facts);
   const disks = facts.vm.vectors("DISK").map((view) => planDisk(facts, view, threads.take, ports));
   return { disks, nextIoThread: threads.peek() };
-}
+});
 
 function planDisk(facts: Facts, view: VectorView, takeThread: TakeThread, nextPort: NextPort): Disk {
   const id = view.get("DISK_ID");

@@ -1,6 +1,5 @@
 import { type DomainNode, element, filled, type Part, textElement, warning } from "../element.ts";
-import type { Contributor, Facts } from "../facts.ts";
-import { ownFlag } from "../facts.ts";
+import { type Contributor, type Facts, ownFlag, ownOrInherited } from "../facts.ts";
 import { wholeInteger } from "../numbers.ts";
 import { byRule, derived, orElse, type Value } from "../source.ts";
 import { type Disk, planDisks } from "./disk-plan.ts";
@@ -54,7 +53,7 @@ function hasSerial({ view, type, bus, target }: Disk): boolean {
 }
 
 function driver(facts: Facts, { view, type, ioThread, queues }: Disk): DomainNode {
-  const inherited = (key: string) => orElse(view.get(key), facts.inherited.keyText("DISK", key));
+  const inherited = (key: string) => ownOrInherited(facts, view, "DISK", key);
   const format = type.text === "CDROM" ? derived("raw", type) : orElse(inherited("DRIVER"), byRule("raw", "no DRIVER anywhere"));
   const attributes = {
     name: "qemu", type: format, cache: orElse(inherited("CACHE"), byRule("default", "no CACHE anywhere")),

@@ -1,14 +1,14 @@
 import { type DomainNode, element, filled, type Part, warning } from "../element.ts";
-import { type Contributor, type Facts, queues } from "../facts.ts";
+import { type Contributor, type Facts, ownOrInherited, queues } from "../facts.ts";
 import type { VectorView } from "../levels.ts";
-import { derived, orElse, type Value } from "../source.ts";
+import { derived, type Value } from "../source.ts";
 import { bootOrder } from "./disk.ts";
 
 /** An `<interface>` per NIC. VLAN, MTU and security groups are the network drivers' business on the host. */
 export const interfaces: Contributor = (facts) => facts.vm.vectors("NIC").flatMap((nic) => networkInterface(facts, nic));
 
 function networkInterface(facts: Facts, nic: VectorView): readonly Part[] {
-  const inherited = (key: string) => orElse(nic.get(key), facts.inherited.keyText("NIC", key));
+  const inherited = (key: string) => ownOrInherited(facts, nic, "NIC", key);
   const model = inherited("MODEL");
   const { type, nodes } = attachment(nic);
   const children = [

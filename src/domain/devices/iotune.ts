@@ -1,16 +1,22 @@
 import { cdataElement, type DomainNode, element } from "../element.ts";
-import type { Facts } from "../facts.ts";
+import { type Facts, oncePerFacts, ownOrInherited } from "../facts.ts";
 import { saturated, UINT32, UINT64 } from "../numbers.ts";
-import { derived, orElse, type Value } from "../source.ts";
+import { derived, type Value } from "../source.ts";
 import type { Disk } from "./disk-plan.ts";
+
+/** The keys that make a disk throttled; lengths and sizes alone do not. */
+const RATES: readonly string[] = ["TOTAL", "READ", "WRITE"].flatMap((who) => ["BYTES", "IOPS"].flatMap((what) => [`${who}_${what}_SEC`, `${who}_${what}_SEC_MAX`]));
+
+const inheritedRates = oncePerFacts(({ inherited }) => RATES.map((key) => inherited.keyText("DISK", key)));
 
 type Limit = (key: string) => Value;
 
 /** `<iotune>`, when any rate or maximum is set; it may stay empty. */
-export function ioTune({ inherited }: Facts, { view }: Disk): readonly DomainNode[] {
-  const limit: Limit = (key) => orElse(view.get(key), inherited.keyText("DISK", key));
-  const rates = ["TOTAL", "READ", "WRITE"].flatMap((who) => ["BYTES", "IOPS"].flatMap((what) => [limit(`${who}_${what}_SEC`), limit(`${who}_${what}_SEC_MAX`)]));
-  const set = rates.filter(({ text }) => text !== "");
+export function ioTune(facts: Facts, { view }: Disk): readonly DomainNode[] {
+  const inherited = inheritedRates(facts);
+  if (!inherited.some(({ text }) => text !== "") && !view.keys.some((key) => RATES.includes(key))) return [];
+  const limit: Limit = (key) => ownOrInherited(facts, view, "DISK", key);
+  const set = RATES.map(limit).filter(({ text }) => text !== "");
   if (set.length === 0) return [];
   return [element("iotune", {}, [...rate("BYTES", limit, UINT64), ...rate("IOPS", limit, UINT32), ...sizeIops(limit)], { because: set, rule: "throttling keys of the disk, else DISK of host, cluster or defaults" })];
 }

@@ -1,4 +1,4 @@
-import { type Facts, ownFlag } from "../facts.ts";
+import { type Facts, oncePerFacts, ownFlag } from "../facts.ts";
 import type { VectorView } from "../levels.ts";
 import { wholeInteger } from "../numbers.ts";
 import { byRule, type Count, derived, type Flag, type Value } from "../source.ts";
@@ -32,10 +32,10 @@ const DEFAULT_PORTS = 16;
 const MOST_PORTS = 254;
 
 /** The VM's PCI devices, and the tree they hang in. */
-export function planPci(facts: Facts): PciPlan {
+export const planPci = oncePerFacts((facts): PciPlan => {
   const requests = facts.vm.vectors("PCI").map(request);
   return { requests, tree: treeOf(facts, requests) };
-}
+});
 
 function request(view: VectorView): PciRequest {
   return {
