@@ -31,5 +31,5 @@ function capital(text: string): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s*[\r\n]+\s*/g, "; ").replace(/\p{Cc}/gu, " ").trim();
+  return text.replace(/\s*[\r\n]+\s*/g, "; ").replace(/[\p{Cc}\u2028\u2029]/gu, " ").trim();
 }
