@@ -66,7 +66,7 @@ export const ACTIONS: Readonly<Record<string, ActionRow>> = {
       fileStep("vm.xml", "vm"),
       fileStep("ds.xml", "datastore"),
       vmm("deploy", ["deploymentFile", "host"], { stdin: "deployment", answer: "deploy printed no deploy id", rollback: [{ ...clean, since: 600 }] }),
-      vnm("post", ["deployInfo", "host"], { rollback: [vmm("cancel", ["deployInfo", "host"]), clean] }),
+      vnm("post", ["deployInfo", "host"], { rollback: [vmm("cancel", ["deployInfo", "host"]), { ...clean, since: 600 }] }),
     ],
   },
   SHUTDOWN: { answer: "shutdown", steps: [vmm("shutdown", ["deployId", "host"]), clean] },

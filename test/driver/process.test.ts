@@ -41,7 +41,7 @@ describe("start", () => {
   });
 
   test("one_vmm_sh runs what it names on the front-end, and the rest on the host", async () => {
-    driver = new DriverProcess(world, ["-t 15 kvm"], { name: "one_vmm_sh" });
+    driver = new DriverProcess(world, ["--called", "one_vmm_sh", "-t 15 kvm"]);
     driver.send(requestLine("CANCEL", 7, { template: NIC }) + requestLine("EXEC", 8, { host: "node2", template: "<QEMU_GA_EXEC><COMMAND>ls</COMMAND></QEMU_GA_EXEC>" }));
     await driver.waitForResults(2);
     expect(world.calls().map(({ host, path }) => `${host} ${path.split("/").at(-1) ?? ""}`).toSorted()).toEqual(["LOCAL cancel", "LOCAL clean", "node2 exec"]);

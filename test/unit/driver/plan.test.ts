@@ -81,7 +81,7 @@ describe("steps of each action (driver-protocol.md 15)", () => {
   });
 
   test.each([
-    ["DEPLOY", file, "pre[clean!] deploy post[cancel clean]"],
+    ["DEPLOY", file, "pre[clean!] deploy post[cancel]"],
     ["REBOOT", {}, "direct reboot"],
     ["SNAPSHOTREVERT", {}, "direct SNAPSHOTREVERT"],
     ["DETACHNIC", { template: nic }, "detach_nic clean"],
