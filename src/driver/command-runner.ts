@@ -9,7 +9,7 @@ import type { CommandOutcome, RunningCommand } from "./local-command.ts";
 import { RemoteSession } from "./remote-session.ts";
 import type { Claim } from "./slots.ts";
 import { isHostName, shellCommand } from "./ssh.ts";
-import { supervise } from "./supervise.ts";
+import { noticing, supervise } from "./supervise.ts";
 import type { World } from "./world.ts";
 
 /** One command of a step. */
@@ -73,7 +73,7 @@ export class CommandRunner {
   }
 
   async #local(command: Command): Promise<CommandOutcome> {
-    if (!(await this.claim.hold(this.signal))) return failed("Cancelled");
+    if (!(await this.#turn())) return failed("Cancelled");
     try {
       return await this.#supervised(startLocal(this.world.processes, command.argv, bytes(command.input)), command);
     } catch (error) {
@@ -85,15 +85,26 @@ export class CommandRunner {
     const session = await this.#session(command.host, command.limitSeconds);
     if (session === "late") return this.#tookTooLong(command, undefined);
     if (!session) return this.#notReached(command.host);
-    if (!(await this.claim.hold(this.signal))) return failed("Cancelled");
+    if (!(await this.#turn())) return failed("Cancelled");
     return this.#supervised(session.run(command.argv, bytes(command.input)), command);
+  }
+
+  /** A place among the actions that work; false when the action was cancelled first. */
+  async #turn(): Promise<boolean> {
+    const stop = noticing((seconds) => this.journal.queued(`one of the ${this.world.settings.options.threads} places of -t`, seconds), this.world.timers);
+    try {
+      return await this.claim.hold(this.signal);
+    } finally {
+      stop();
+    }
   }
 
   /** The script was not there: copy the tree, once, and see (driver-protocol.md 9.7). */
   async #afterSync(command: Command): Promise<CommandOutcome> {
     this.journal.line("I", "Remote worker node files not found");
     this.journal.line("I", "Updating remotes");
-    const problem = await this.world.sync.copyTo(command.host);
+    const stop = noticing((seconds) => this.journal.queued(`the copy of the scripts to ${command.host}`, seconds), this.world.timers);
+    const problem = await this.world.sync.copyTo(command.host).finally(stop);
     if (problem !== undefined) this.journal.line("W", `Cannot copy all scripts to ${command.host}: ${problem}`);
     if (this.signal.aborted) return failed("Cancelled");
     const outcome = await this.#remote(command);

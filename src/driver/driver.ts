@@ -5,8 +5,10 @@ import { redactPayload } from "../codec/redact-message.ts";
 import { findAction } from "./action-table.ts";
 import { runAction } from "./engine.ts";
 import type { Request } from "./facts.ts";
+import { Journal } from "./journal.ts";
 import { FAREWELL_SECONDS, LAST_GRACE_SECONDS } from "./limits.ts";
 import { Queue, sameId } from "./queue.ts";
+import { noticing } from "./supervise.ts";
 import type { World } from "./world.ts";
 
 interface Running {
@@ -72,7 +74,10 @@ export class Driver {
     if (this.#isEnding) return;
     this.world.recorder?.record({ event: "request", action: request.action, id: request.id, line: replayLine(request) });
     // Without -p the host decides who waits; a host that only a full reading can tell waits for nobody, like upstream.
-    this.#queue.add(request.id, peekHost(request.payload), (release) => void this.#run(request, release));
+    const host = peekHost(request.payload);
+    const journal = new Journal(this.world.output, request.id);
+    const stop = noticing((seconds) => journal.queued(`its turn on ${host ?? "the front-end"}`, seconds), this.world.timers);
+    this.#queue.add(request.id, host, (release) => (stop(), void this.#run(request, release)), stop);
   }
 
   async #run(request: Request, release: () => void): Promise<void> {

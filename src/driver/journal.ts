@@ -35,6 +35,11 @@ export class Journal {
     this.line("I", `Waiting for ${DRIVER_NAMES[driver]} operation: ${name} on ${place}, ${seconds} s so far`);
   }
 
+  /** It is its turn that is waited for. */
+  queued(forWhat: string, seconds: number): void {
+    this.line("I", `Waiting for ${forWhat}, ${seconds} s so far`);
+  }
+
   /** What a command said on stderr. Without a failure only the stream shows plain words, as upstream does. */
   command(argv: readonly string[], transport: Transport, outcome: CommandOutcome): void {
     if (outcome.code !== 0 && !outcome.isNotStarted) this.line("I", `Command execution ${transport === "stream" ? "fail" : "failed"} (exit code: ${outcome.code}): ${showCommand(argv)}`);

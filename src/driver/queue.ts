@@ -20,6 +20,7 @@ interface Waiting {
   readonly id: string;
   readonly host: string | undefined;
   readonly begin: () => void;
+  readonly drop: () => void;
 }
 
 /**
@@ -34,24 +35,24 @@ export class Queue {
 
   constructor(private readonly bounds: Bounds) {}
 
-  /** Calls `begin` now or later with the way to give the place back; never after `close`. */
-  add(id: string, host: string | undefined, begin: (release: () => void) => void): void {
-    if (this.#isClosed) return;
-    this.#waiting.push({ id, host, begin: () => begin(this.#take(host)) });
+  /** Calls `begin` now or later with the way to give the place back, or `drop` when it never will. */
+  add(id: string, host: string | undefined, begin: (release: () => void) => void, drop: () => void = () => undefined): void {
+    if (this.#isClosed) return drop();
+    this.#waiting.push({ id, host, begin: () => begin(this.#take(host)), drop });
     this.#next();
   }
 
   /** Takes out the first waiting request of this VM; says whether there was one. */
   remove(id: string): boolean {
     const at = this.#waiting.findIndex((waiting) => sameId(waiting.id, id));
-    if (at >= 0) this.#waiting.splice(at, 1);
+    if (at >= 0) for (const waiting of this.#waiting.splice(at, 1)) waiting.drop();
     return at >= 0;
   }
 
   /** Drops what waits and lets nobody in again. */
   close(): void {
     this.#isClosed = true;
-    this.#waiting.length = 0;
+    for (const waiting of this.#waiting.splice(0)) waiting.drop();
   }
 
   #next(): void {

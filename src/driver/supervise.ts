@@ -18,7 +18,7 @@ export type Ended = { readonly why: "finished"; readonly outcome: CommandOutcome
 
 /** Waits for a command, and ends it when its time is over or nobody wants it any more: TERM, grace, KILL, and then nobody waits (driver-protocol.md 18.10). */
 export async function supervise(running: RunningCommand, watch: Watch, timers: Timers): Promise<Ended> {
-  const callOff: (() => void)[] = [noticing(watch, timers)];
+  const callOff: (() => void)[] = [noticing(watch.notice, timers)];
   try {
     const reason = Promise.withResolvers<"limit" | "signal">();
     if (watch.limitSeconds !== undefined) callOff.push(afterSeconds(timers, watch.limitSeconds, () => reason.resolve("limit")));
@@ -51,10 +51,11 @@ async function within<T>(work: Promise<T>, seconds: number, timers: Timers): Pro
   }
 }
 
-function noticing(watch: Watch, timers: Timers): () => void {
+/** Calls `notice` when something takes 30 s, then after ever longer times; the result stops that. */
+export function noticing(notice: (seconds: number) => void, timers: Timers): () => void {
   let seconds = NOTICE_SECONDS;
   const again = (): void => {
-    watch.notice(seconds);
+    notice(seconds);
     const wait = seconds * 3;
     seconds += wait;
     stop = afterSeconds(timers, wait, again);

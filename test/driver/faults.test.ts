@@ -188,6 +188,17 @@ describe("oned", () => {
     await nothingLeft();
   });
 
+  test("stops reading the answers: the driver ends although its input is open", async () => {
+    const entry = `${import.meta.dir}/../fixtures/driver-entry.ts`;
+    world.write("start.sh", `"${process.execPath}" "${entry}" "-l resize kvm -p" | head -n 1\necho "status of the pipe: ended"\n`);
+    driver = new DriverProcess(world, [], { command: ["sh", `${world.root}/start.sh`] });
+    driver.send("INIT\n");
+    await driver.until("INIT", (lines) => lines.length > 0);
+    driver.send(requestLine("RESIZE", 7));
+    await driver.until("the driver's end", (lines) => lines.length > 1);
+    expect(driver.lines).toEqual(["INIT SUCCESS - -", "status of the pipe: ended"]);
+  });
+
   test("starts the driver with every signal blocked and without stderr: both are put right", async () => {
     world.behave("vmm/kvm/resize", { body: "grep SigBlk /proc/self/status | cut -f2" });
     const entry = `${import.meta.dir}/../fixtures/driver-entry.ts`;
