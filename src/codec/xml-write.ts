@@ -44,26 +44,30 @@ export interface WritableFragment {
 
 export type WritableNode = WritableElement | WritableFragment;
 
-/** The document as text: a tab per level, a line per element. No value can break out of its place. */
+/**
+ * The document as text: a tab per level, a line per element. No value can break out of its place. XML 1.0 has no way to write most
+ * control characters: U+FFFD stands for them.
+ */
 export function writeXml(root: WritableElement): string {
   const out: string[] = [];
   node(root, 0, false, out);
-  return out.join("");
+  const text = out.join("");
+  return isXmlText(text) ? text : text.toWellFormed().replace(ALL_NOT_XML, "\ufffd");
 }
 
 /** Text for an attribute value: markup and the characters that a reader would normalise become references. */
 export function escapeAttribute(text: string, quote: "'" | '"' = "'"): string {
-  return onlyXmlCharacters(text).replace(quote === "'" ? /[&<'\t\n\r]/g : /[&<"\t\n\r]/g, reference);
+  return text.replace(quote === "'" ? /[&<'\t\n\r]/g : /[&<"\t\n\r]/g, reference);
 }
 
 /** Text for use between tags. */
 export function escapeText(text: string): string {
-  return onlyXmlCharacters(text).replace(/[&<>\r]/g, reference);
+  return text.replace(/[&<>\r]/g, reference);
 }
 
 /** A CDATA section; `]]>` in the text is divided between two sections. */
 export function cdata(text: string): string {
-  return `<![CDATA[${onlyXmlCharacters(text).replaceAll("]]>", "]]]]><![CDATA[>")}]]>`;
+  return `<![CDATA[${text.replaceAll("]]>", "]]]]><![CDATA[>")}]]>`;
 }
 
 /** Whether XML 1.0 can hold the text at all. */
@@ -73,11 +77,6 @@ export function isXmlText(text: string): boolean {
 
 const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 const ALL_NOT_XML = new RegExp(NOT_XML, "g");
-
-/** XML 1.0 has no way to write most control characters: U+FFFD stands for them. */
-function onlyXmlCharacters(text: string): string {
-  return isXmlText(text) ? text : text.toWellFormed().replace(ALL_NOT_XML, "\ufffd");
-}
 
 const REFERENCES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;" };
 

@@ -50,7 +50,9 @@ export function generateDomain(input: DomainInput): GeneratedDomain {
   const [before, after] = [partsOf(BEFORE_DEVICES, facts), partsOf(AFTER_DEVICES, facts)];
   const root = element("domain", { type: input.emulator, "xmlns:qemu": "http://libvirt.org/schemas/domain/qemu/1.0" },
     [...nodesOf(before), section, ...nodesOf(after)], { rule: "an OpenNebula VM is a libvirt domain" });
-  return { xml: writeXml(root), root, warnings: warningsOf([...before, ...devices, ...after, ...ignoredAttributes(facts), ...replacedCharacters(facts)]) };
+  const xml = writeXml(root);
+  const replaced = xml.includes("\ufffd") ? replacedCharacters(facts) : [];
+  return { xml, root, warnings: warningsOf([...before, ...devices, ...after, ...ignoredAttributes(facts), ...replaced]) };
 }
 
 function partsOf(contributors: readonly Contributor[], facts: Facts): readonly Part[] {

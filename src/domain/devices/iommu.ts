@@ -1,6 +1,7 @@
 import { element, type Part, warning } from "../element.ts";
-import type { Contributor, Facts } from "../facts.ts";
+import { type Contributor, type Facts, ownFlag } from "../facts.ts";
 import { derived, type Value } from "../source.ts";
+import { planPci } from "./pci-plan.ts";
 
 /** `<iommu>` in mode single; in mode device it stands with the expander of each device. */
 export const iommu: Contributor = ({ vm }) => {
@@ -25,11 +26,18 @@ export function iommuOptions(options: Value): Readonly<Record<string, Value>> {
 }
 
 /** What asks for an I/O APIC inside QEMU: interrupt remapping of an Intel IOMMU works with no other. */
-export function splitIoapic({ vm }: Facts): Value | undefined {
-  const own = vm.vectors("IOMMU")[0];
-  if (own?.get("MODEL").text !== "intel" || own.get("MODE").text === "") return undefined;
+export function splitIoapic(facts: Facts): Value | undefined {
+  const own = facts.vm.vectors("IOMMU")[0];
+  if (own?.get("MODEL").text !== "intel" || !isWritten(facts, own.get("MODE").text)) return undefined;
   const options = iommuOptions(own.get("OPTIONS"));
   return options["intremap"]?.text === "on" || options["eim"]?.text === "on" ? derived("", own.get("MODEL"), own.get("MODE"), own.get("OPTIONS")) : undefined;
+}
+
+/** Mode device writes an IOMMU only for dedicated devices that ask for it. */
+function isWritten(facts: Facts, mode: string): boolean {
+  if (mode === "single") return true;
+  const { tree } = planPci(facts);
+  return mode === "device" && tree.kind === "numa" && tree.plan.dedicated.some(({ request }) => ownFlag(request.view, "IOMMU").on);
 }
 
 /** libvirt knows no driver attributes of a virtio IOMMU. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseXml } from "../../../src/codec/xml.ts";
-import { cdata, escapeAttribute, escapeText, type WritableElement, writeXml } from "../../../src/codec/xml-write.ts";
+import { cdata, escapeAttribute, type WritableElement, writeXml } from "../../../src/codec/xml-write.ts";
 
 function leaf(name: string, more: Partial<WritableElement> = {}): WritableElement {
   return { kind: "element", name, attributes: [], content: { kind: "empty" }, ...more };
@@ -36,4 +36,5 @@ test("escapeAttribute() leaves harmless values and the other quote alone", () =>
 
 test("cdata() divides the end mark between two sections", () => expect(cdata("a]]>b")).toBe("<![CDATA[a]]]]><![CDATA[>b]]>"));
 
-test("characters that XML cannot hold become U+FFFD", () => expect([escapeText("a\u0001b\ud800"), cdata("\ufffe"), escapeAttribute("\u0000")]).toEqual(["a\ufffdb\ufffd", "<![CDATA[\ufffd]]>", "\ufffd"]));
+test("writeXml() puts U+FFFD for characters that XML cannot hold", () =>
+  expect(writeXml(leaf("a", { attributes: [["x", { text: "\u0000" }]], content: { kind: "text", value: { text: "a\u0001b\ud800\ufffe" } } }))).toBe("<a x='\ufffd'>a\ufffdb\ufffd\ufffd</a>\n"));
