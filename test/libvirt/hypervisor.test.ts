@@ -126,10 +126,10 @@ describe.each(worlds)("hypervisor on %s", (_world, open) => {
     expect(await subject.hypervisor.metadata(TEST_DOMAIN.uuid, NAMESPACE, subject.deadline())).toBeUndefined();
   });
 
-  test("list() and stats() give the active domains by id", async () => {
+  test("list() gives the active domains by id, stats() the same in any order", async () => {
     const { hypervisor, deadline } = subject;
     const { id } = await hypervisor.create(documentOf("one-4", UUID), deadline());
-    const answers = [await hypervisor.list(deadline()), await hypervisor.stats(["state"], undefined, deadline()), await hypervisor.stats(["state"], [UUID, MISSING], deadline()), await hypervisor.stats(["state"], [], deadline())];
+    const answers = [await hypervisor.list(deadline()), [...(await hypervisor.stats(["state"], undefined, deadline()))].sort((a, b) => a.id - b.id), await hypervisor.stats(["state"], [UUID, MISSING], deadline()), await hypervisor.stats(["state"], [], deadline())];
     await hypervisor.destroy(UUID, deadline());
     const [test, one] = [{ ...TEST_DOMAIN, id: 1 }, { name: "one-4", uuid: UUID, id }];
     const fields = (reason: number) => ({ "state.state": 1, "state.reason": reason });
