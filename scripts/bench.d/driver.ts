@@ -1,5 +1,6 @@
 // The driver process against the bare processes that its work cannot do without: the fork of a script, an ssh over a shared connection.
 import { chmodSync, existsSync } from "node:fs";
+import { join } from "node:path";
 import { messageXml, requestLine } from "../../test/fixtures/driver-message.ts";
 import { DriverProcess } from "../../test/fixtures/driver-process.ts";
 import { residentKiB } from "../../test/fixtures/driver-processes.ts";
@@ -17,6 +18,7 @@ const LAB_HOST = "hosta";
 const LAB_CONFIG = "/var/lib/one/.ssh/config";
 
 export async function bench(): Promise<readonly Row[]> {
+  process.env.ONEVIRT_EXECUTABLE ??= join(import.meta.dir, "..", "..", "dist", "onevirt");
   return [...(await local()), ...(await overSsh()), await idle()];
 }
 
@@ -31,7 +33,7 @@ async function local(): Promise<readonly Row[]> {
 
 /** On a host of the lab, when it is up: a real sshd, one connection shared by all as on a front-end. */
 async function overSsh(): Promise<readonly Row[]> {
-  if (!existsSync(LAB_CONFIG) || Bun.spawnSync(["ssh", "-F", LAB_CONFIG, LAB_HOST, "true"], { stderr: "ignore" }).exitCode !== 0) return [];
+  if (!existsSync(LAB_CONFIG) || Bun.spawnSync(["ssh", "-F", LAB_CONFIG, LAB_HOST, "true"], { stdio: ["ignore", "ignore", "ignore"] }).exitCode !== 0) return [];
   using world = new DriverWorld();
   chmodSync(world.root, 0o755);
   world.write("host/vmm/kvm/resize", "#!/bin/sh\nexit 0\n", 0o755);
@@ -45,7 +47,7 @@ async function overSsh(): Promise<readonly Row[]> {
       () => drive(world, `-t ${SSH_THREADS} kvm -p`, LAB_HOST, SSH_ACTIONS),
       () => bare(ssh, SSH_THREADS, SSH_ACTIONS, environment));
   } finally {
-    Bun.spawnSync(["ssh", "-O", "exit", LAB_HOST], { env: environment, stderr: "ignore" });
+    Bun.spawnSync(["ssh", "-O", "exit", LAB_HOST], { env: environment, stdio: ["ignore", "ignore", "ignore"] });
   }
 }
 

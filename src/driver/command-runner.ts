@@ -1,14 +1,13 @@
 import { messageOf } from "../core/errors.ts";
 import { showCommand } from "../codec/shell-word.ts";
-import { listed } from "./action-list.ts";
 import type { Facts } from "./facts.ts";
 import type { Journal, Transport } from "./journal.ts";
 import { GRACE_SECONDS, LAST_GRACE_SECONDS } from "./limits.ts";
 import { startLocal } from "./local-command.ts";
 import type { CommandOutcome, RunningCommand } from "./local-command.ts";
-import { RemoteSession } from "./remote-session.ts";
+import { Sessions } from "./sessions.ts";
 import type { Claim } from "./slots.ts";
-import { isHostName, shellCommand } from "./ssh.ts";
+import { isHostName } from "./ssh.ts";
 import { noticing, supervise } from "./supervise.ts";
 import type { World } from "./world.ts";
 
@@ -25,8 +24,7 @@ export interface Command {
 
 /** Runs the commands of one action: on the front-end, or on its hosts through one session for each. */
 export class CommandRunner {
-  readonly #sessions = new Map<string, RemoteSession>();
-  readonly #unreachable = new Map<string, RemoteSession>();
+  readonly #sessions: Sessions;
 
   constructor(
     private readonly world: World,
@@ -35,28 +33,36 @@ export class CommandRunner {
     private readonly claim: Claim,
     private readonly signal: AbortSignal,
     private readonly direct: boolean,
-  ) {}
+  ) {
+    this.#sessions = new Sessions(world, { action: facts.request.action, direct, signal });
+  }
 
   /** The outcome, after its lines went to the log. */
   async run(command: Command): Promise<CommandOutcome> {
     const started = this.world.timers.nowMs();
     const outcome = await this.#attempt(command);
     this.#log(command, outcome);
-    this.world.recorder?.record({
-      event: "command", id: this.facts.request.id, action: this.facts.request.action, host: command.host || "front-end", command: showCommand(command.argv),
-      code: outcome.code, ms: Math.round(this.world.timers.nowMs() - started), stdout: outcome.stdout.slice(0, 1000), stderr: outcome.stderr.slice(0, 4000),
-    });
+    this.#record(command, outcome, this.world.timers.nowMs() - started);
     return outcome;
   }
 
   close(): void {
-    for (const session of this.#sessions.values()) session.close();
-    this.#sessions.clear();
+    this.#sessions.close();
   }
 
   #log(command: Command, outcome: CommandOutcome): void {
     const transport: Transport = command.host === "" ? "local" : this.direct ? "direct" : "stream";
     if (!this.signal.aborted) this.journal.command(command.argv, transport, outcome);
+  }
+
+  #record({ argv, host }: Command, outcome: CommandOutcome, ms: number): void {
+    const { action, id } = this.facts.request;
+    // What a guest's command reads is its owner's secret, and the last word of the call.
+    const shown = action === "EXEC" ? [...argv.slice(0, -1), "***"] : argv;
+    this.world.recorder?.record({
+      event: "command", id, action, host: host || "front-end", command: showCommand(shown), code: outcome.code, ms: Math.round(ms),
+      stdout: outcome.stdout.slice(0, 1000), stderr: outcome.stderr.slice(0, 4000),
+    });
   }
 
   async #attempt(command: Command): Promise<CommandOutcome> {
@@ -66,7 +72,7 @@ export class CommandRunner {
     for (let tries = this.direct ? this.world.settings.options.retries : 0; outcome.isUnreachable && tries > 0 && !this.signal.aborted; tries -= 1) {
       this.#log(command, outcome);
       await this.#pause(1000);
-      this.#unreachable.delete(command.host);
+      this.#sessions.forgive(command.host);
       outcome = await this.#remote(command);
     }
     return outcome.isMissing ? this.#afterSync(command) : outcome;
@@ -82,9 +88,11 @@ export class CommandRunner {
   }
 
   async #remote(command: Command): Promise<CommandOutcome> {
-    const session = await this.#session(command.host, command.limitSeconds);
+    // Connecting takes no place from those that work (driver-protocol.md 18.4).
+    if (!this.#sessions.ready(command.host)) this.claim.lend();
+    const session = await this.#sessions.connect(command.host, command.limitSeconds);
     if (session === "late") return this.#tookTooLong(command, undefined);
-    if (!session) return this.#notReached(command.host);
+    if (!session) return this.#sessions.notReached(command.host);
     if (!(await this.#turn())) return failed("Cancelled");
     return this.#supervised(session.run(command.argv, bytes(command.input)), command);
   }
@@ -130,50 +138,6 @@ export class CommandRunner {
     return { code: -1, stdout: "", stderr: `${said}Timeout Error` };
   }
 
-  /**
-   * A session that answers; "late" when the limit of the step was over first (`-w`). One that was lost is opened again for the next
-   * step; a host that never answered is not asked twice.
-   */
-  async #session(host: string, limitSeconds: number | undefined): Promise<RemoteSession | "late" | undefined> {
-    const known = this.#sessions.get(host);
-    if (known?.isUsable) return known;
-    if (this.#unreachable.has(host) || this.signal.aborted) return undefined;
-    this.claim.lend();
-    const session = this.#open(host);
-    const ready = await this.#ready(session, limitSeconds);
-    if (ready === true) return session;
-    session.abort();
-    this.#sessions.delete(host);
-    this.#unreachable.set(host, session);
-    return ready === "late" ? "late" : undefined;
-  }
-
-  async #ready(session: RemoteSession, limitSeconds: number | undefined): Promise<boolean | "late"> {
-    const late = Promise.withResolvers<"late">();
-    const stopLimit = limitSeconds === undefined ? undefined : this.world.timers.after(Math.min(limitSeconds, 3600) * 1000, () => late.resolve("late"));
-    const stopAbort = abortWith(this.signal, session);
-    const ready = await Promise.race([session.ready, late.promise]);
-    stopLimit?.();
-    stopAbort();
-    return ready;
-  }
-
-  #open(host: string): RemoteSession {
-    const { options, connectSeconds } = this.world.settings;
-    // The step list decides the shell: `-s` and `-d` are for the stream only (driver-protocol.md 9.5).
-    const argv = this.direct
-      ? shellCommand(host, "sh", false, connectSeconds)
-      : shellCommand(host, options.shell, listed(options.delegate, this.facts.request.action), connectSeconds);
-    const session = new RemoteSession(this.world.processes, this.world.timers, { argv, host, token: this.world.token(), connectSeconds });
-    this.#sessions.set(host, session);
-    return session;
-  }
-
-  #notReached(host: string): CommandOutcome {
-    const outcome = this.#unreachable.get(host)?.unreachable() ?? failed("Cancelled");
-    return this.direct ? outcome : { ...outcome, code: -1, stderr: `${outcome.stderr.trimEnd()}\nError connecting to ${host}` };
-  }
-
   async #pause(ms: number): Promise<void> {
     const over = Promise.withResolvers<void>();
     const stop = this.world.timers.after(ms, () => over.resolve());
@@ -181,13 +145,6 @@ export class CommandRunner {
     await over.promise;
     stop();
   }
-}
-
-function abortWith(signal: AbortSignal, session: RemoteSession): () => void {
-  const abort = (): void => session.abort();
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  return () => signal.removeEventListener("abort", abort);
 }
 
 function failed(stderr: string): CommandOutcome {
