@@ -13,7 +13,7 @@ export const cpu: Contributor = (facts) => {
   const numa = cells(facts);
   const nodes = [...modelNodes(facts, model), ...hotplugCell(facts), ...topologyNode(facts), ...numa.nodes];
   const because = model.value.text !== "" ? [model.value] : topology ? [topology.presence] : [memory.max, memory.mode, memory.memory];
-  return [element("cpu", model.attributes, nodes, { because, rule: "a CPU model, a topology or memory that is plugged in needs a cpu section" }), ...numatune(facts), ...model.warnings, ...numa.warnings];
+  return [element("cpu", model.attributes, nodes, { because, rule: "a CPU model, a topology or memory that is plugged in needs a cpu section" }), ...numatune(facts), ...model.warnings, ...numa.warnings, ...lateProcessors(facts)];
 };
 
 interface CpuModel {
@@ -56,6 +56,11 @@ function hotplugCell({ memory, numaNodes, vcpu }: Facts): readonly DomainNode[] 
   const last = Math.max((wholeInteger(vcpu.text) ?? 1) - 1, 0);
   const attributes = { id: 0, cpus: derived(`0-${last}`, vcpu), memory: derived(kib(memory.memory), memory.memory), unit: "KiB" };
   return [element("numa", {}, [element("cell", attributes)], { because: [memory.max, memory.mode, memory.memory], rule: "memory that is plugged in needs a NUMA cell with all processors" })];
+}
+
+function lateProcessors({ memory, numaNodes, vcpu, vcpuMax }: Facts): readonly Part[] {
+  const more = (wholeInteger(vcpuMax.text) ?? 0) > (wholeInteger(vcpu.text) ?? 0);
+  return memory.hotplug && numaNodes.length === 0 && more ? [warning(`processors above VCPU ${vcpu.text} belong to no NUMA cell of the guest.`)] : [];
 }
 
 function topologyNode({ topology }: Facts): readonly DomainNode[] {

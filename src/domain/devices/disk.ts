@@ -73,5 +73,6 @@ function warnings(each: Disk): readonly Part[] {
   const { view, bus, target } = each;
   const serial = view.get("SERIAL").text !== "" && !hasSerial(each) ? [warning("Serial attribute ignored: not supported for SCSI block devices.")] : [];
   const readonlySata = ownFlag(view, "READONLY").on && bus.text === "sata" && !each.cdrom ? [warning(`libvirt refuses READONLY on SATA: give disk ${target.text} the prefix vd or sd.`)] : [];
-  return [...serial, ...readonlySata];
+  const optical = each.type.text === "CDROM" && view.get("DISK_TYPE").text === "RBD" ? [warning(`optical disk ${target.text} on RBD becomes an ordinary disk: its TYPE must be RBD_CDROM.`)] : [];
+  return [...serial, ...readonlySata, ...optical];
 }

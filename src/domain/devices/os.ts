@@ -7,7 +7,7 @@ export const os: Contributor = (facts) => {
   const { firmware, arch, machine } = facts;
   const type = textElement("type", "hvm", { rule: "the machine of OS/ARCH and OS/MACHINE" }, { arch, machine: filled(machine) });
   const attributes = firmware.kind === "auto" ? { firmware: derived("efi", firmware.value) } : {};
-  return [element("os", attributes, [type, ...boot(facts), ...firmwareOf(facts)], { rule: "every domain has an operating system section" }), ...secureWarning(facts)];
+  return [element("os", attributes, [type, ...boot(facts), ...firmwareOf(facts)], { rule: "every domain has an operating system section" }), ...secureWarning(facts), ...uncheckedWarning(facts)];
 };
 
 /** `<pm>`: sleep states confuse a guest with a firmware image; virtual ARM machines have none. */
@@ -56,6 +56,13 @@ function nvram({ all, firmware, name, systemDirectory }: Facts): DomainNode {
   const format = all.keyText("OS", "FIRMWARE_FORMAT");
   const isQcow2 = format.text.toLowerCase() === "qcow2";
   return textElement("nvram", path, { because: [firmware.value], layout: { quote: '"' }, rule: "variables of the firmware stand in the VM's directory" }, { format: isQcow2 ? derived("qcow2", format) : undefined });
+}
+
+/** OpenNebula holds firmware images of VMs and defaults to a list, those of host and cluster not. */
+function uncheckedWarning({ firmware: { kind, value }, inherited }: Facts): readonly Part[] {
+  const listed = inherited.text("OVMF_UEFIS").text.split(/\s+/).includes(value.text);
+  const level = value.sources[0]?.kind ?? "";
+  return kind === "path" && !listed && ["host", "cluster"].includes(level) ? [warning(`FIRMWARE ${value.text} of the ${level} is not one of OVMF_UEFIS.`)] : [];
 }
 
 function secureWarning({ all, firmwareSecure }: Facts): readonly Part[] {

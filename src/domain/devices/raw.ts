@@ -4,7 +4,10 @@ import { administratorsText } from "../fragment.ts";
 import type { VectorView } from "../levels.ts";
 
 /** RAW of the VM for KVM, then RAW of host, cluster or defaults: verbatim, because only administrators may set them. */
-export const raw: Contributor = (facts) => [...facts.vm.vectors("RAW").flatMap((each) => ofVm(facts, each)), ...inherited(facts)];
+export const raw: Contributor = (facts) => {
+  const own = facts.vm.vectors("RAW");
+  return [...own.flatMap((each) => ofVm(facts, each)), ...inherited(facts), ...(own.length > 1 ? [warning("OpenNebula checks only the first RAW of a VM.")] : [])];
+};
 
 /** Compat: OpenNebula checks texts of TYPE qemu, and then drops them. */
 function ofVm(facts: Facts, view: VectorView): readonly Part[] {
