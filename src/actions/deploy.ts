@@ -9,7 +9,7 @@ import { settle, type Look } from "../vm/outcome.ts";
 import { compactMemoryOnStart } from "./compact-memory.ts";
 import { checkHostPath, sameDirectory } from "./host-path.ts";
 import { resolveDiskLinks } from "./disk-links.ts";
-import { prepareNvram } from "./nvram.ts";
+import { checkNvramPlace, prepareNvram } from "./nvram.ts";
 import { redefineSnapshots } from "./snapshot-files.ts";
 import type { ActionInput } from "./table.ts";
 import { keepTpmState, recoverTpm } from "./tpm-state.ts";
@@ -25,6 +25,7 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   const received = decodeDocument(stdin, "the deployment document");
   const domain = readDomainDocument(received, "the deployment document");
   requireSafeName(domain.name, "the deployment document");
+  checkNvramPlace(domain, directory, context.files);
 
   using _lock = await context.locks.acquire(domain.uuid ?? "", domain.name, "deploy", context.deadline);
   const running = await alreadyRunning(domain, directory, context);
@@ -46,7 +47,7 @@ interface Deployment {
 /** Everything that must stand on the host before the domain does. The document is written first, so that people find it when the rest fails. */
 async function prepare(xml: string, { file, directory, domain }: Deployment, context: Context): Promise<void> {
   context.files.writeAtomic(file, xml, FILE_MODE);
-  await prepareNvram(domain, directory, context);
+  await prepareNvram(domain, context);
   await recoverTpm(domain, directory, context);
   await compactMemoryOnStart(context);
 }

@@ -4,7 +4,7 @@ import type { Context } from "../core/ports.ts";
 /** How long a root helper may take. */
 const HELPER_SECONDS = 60;
 
-/** Time to see what has become of a VM: what the action has left, and FRESH_LOOK_SECONDS at least. A call that used up the deadline must not keep us from looking. */
+/** Time to see what has become of a VM, and to finish what libvirt answers at once: what the action has left, and FRESH_LOOK_SECONDS at least. A call that used up the deadline must not keep us from looking. */
 export function lookTime({ deadline, clock, settings }: Context): Deadline {
   const least = settings.onevirt.FRESH_LOOK_SECONDS;
   return deadline.remainingMs() >= least * 1000 ? deadline : Deadline.after(least, clock);

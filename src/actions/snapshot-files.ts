@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { replaceTexts } from "../codec/xml-edit.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Context, DomainIdentity } from "../core/ports.ts";
+import { lookTime } from "./look-time.ts";
 
 const SNAPSHOT_FILE = /^snap-(\d+)\.xml$/;
 
@@ -16,11 +17,12 @@ export async function redefineSnapshots(directory: string, domain: DomainIdentit
   }
 }
 
-async function redefine(path: string, { uuid }: DomainIdentity, { files, hypervisor, deadline }: Context): Promise<void> {
+async function redefine(path: string, { uuid }: DomainIdentity, context: Context): Promise<void> {
+  const { files, hypervisor } = context;
   const stored = files.findText(path) ?? "";
   const current = replaceTexts(stored, "uuid", uuid);
   if (current !== stored) files.writeAtomic(path, current, 0o600); // passwords of the console stand in it
-  await hypervisor.redefineSnapshot(uuid, current, deadline);
+  await hypervisor.redefineSnapshot(uuid, current, lookTime(context)); // also when the start took all the time there was
 }
 
 function number(name: string): number {

@@ -242,7 +242,8 @@ describe("deploy and UEFI variables", () => {
   test.each(refused)("deploy refuses %s", async (_what, path, files, template, code) => {
     using world = given({ files, kvmrc: { OVMF_NVRAM: template } });
     world.commands.on(INFO, { stdout: "no JSON" });
-    expect([((await outcomeOf(deploy(world, store(path)))) as string[])[0], world.hypervisor.created]).toEqual([code, []]);
+    const outcome = (await outcomeOf(deploy(world, store(path)))) as string[];
+    expect([outcome[0], world.hypervisor.created, code === "BAD_INPUT" ? world.files.calls : []]).toEqual([code, [], []]);
   });
 
   test("deploy uses a store elsewhere that an administrator has put there", async () => {
@@ -332,6 +333,12 @@ describe("deploy and snapshots", () => {
     using world = given({ files: { ...files, [`${DIRECTORY}/snap-x.xml`]: "no", [`${DIRECTORY}/snap-1.xml.bak`]: "no" } });
     await deploy(world);
     expect([world.hypervisor.snapshots.map(({ xml }) => xml), world.files.findText(`${DIRECTORY}/snap-9.xml`), world.files.modeOf(`${DIRECTORY}/snap-9.xml`)]).toEqual([[0, 9, 10].map((id) => snapshot(UUID, `snap-${id}`)), snapshot(UUID, "snap-9"), 0o600]);
+  });
+
+  test("deploy makes snapshots known again also when the start took all the time there was", async () => {
+    using world = given({ files: { [`${DIRECTORY}/snap-0.xml`]: snapshot(UUID, "snap-0") } });
+    world.hypervisor.hangs("create", "at once");
+    expect([await deploy(world), world.hypervisor.snapshots.length]).toEqual([UUID, 1]);
   });
 
   test("deploy goes on when libvirt refuses a snapshot, and names it", async () => {
