@@ -62,7 +62,7 @@ async function idle(): Promise<Row> {
   return { area: "driver", name, medianMs: performance.now() - began };
 }
 
-/** Both in turn, so that the noise of the machine falls on both alike. Times are for one action. */
+/** Both in turn, so that the noise of the machine falls on both alike. Times are for all of the actions together. */
 async function compete(name: string, floor: string, count: number, ours: () => Promise<number>, theirs: () => Promise<number>): Promise<readonly Row[]> {
   const [mine, other]: [number[], number[]] = [[], []];
   for (let round = -1; round < ROUNDS; round += 1) {

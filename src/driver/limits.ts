@@ -39,5 +39,7 @@ export const LAST_SECONDS = 2;
 export const NOTICE_SECONDS = 30;
 /** How long running actions may go on when oned ends the driver: it kills after 10 s (driver-protocol.md 2.2). */
 export const FAREWELL_SECONDS = 6;
+/** How long an ssh may outlive its session: something on the host holds its output, or others use its connection. */
+export const LINGER_SECONDS = 600;
 /** Additional time for a host to start a shell once it may connect. */
 export const SHELL_SECONDS = 20;

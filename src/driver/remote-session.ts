@@ -1,6 +1,6 @@
 import { KILL_ORDER, MarkerReader, QUIT_ORDER, STOP_ORDER, remoteProgram, runOrder } from "../codec/remote-shell.ts";
 import { CapturedOutput } from "./captured-output.ts";
-import { GRACE_SECONDS, SHELL_SECONDS } from "./limits.ts";
+import { GRACE_SECONDS, LINGER_SECONDS, SHELL_SECONDS } from "./limits.ts";
 import type { CommandOutcome, RunningCommand } from "./local-command.ts";
 import type { Child, Processes, Timers } from "./ports.ts";
 
@@ -76,6 +76,8 @@ export class RemoteSession {
     if (this.#state === "connecting") return this.#abandon();
     this.#child.write(QUIT_ORDER);
     this.#child.closeInput();
+    const stop = this.timers.after(LINGER_SECONDS * 1000, () => this.#child.signal("SIGTERM"));
+    void this.#child.exited.then(stop);
   }
 
   /** Ends it whatever it does: the host sees the end of its input and ends its step by itself; then the local ssh is ended. */
