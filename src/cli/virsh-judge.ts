@@ -17,7 +17,9 @@ export class VirshJudge implements DomainJudge {
   }
 
   async undefine(name: string, deadline: Deadline): Promise<void> {
-    await this.#virsh(["undefine", name, "--keep-nvram", "--keep-tpm"], deadline);
+    const [old, current] = [["undefine", name, "--keep-nvram"], ["undefine", name, "--keep-nvram", "--keep-tpm"]];
+    // libvirt before 8.9 has no --keep-tpm, and keeps the state of a domain that never ran anyway.
+    await this.#virsh(current, deadline).catch(() => this.#virsh(old, deadline));
   }
 
   async inactiveNames(deadline: Deadline): Promise<readonly string[]> {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { parseXml } from "../../src/codec/xml.ts";
+import { explanations, explainTree } from "../../src/domain/explain.ts";
 import { generateDomain } from "../../src/domain/generate.ts";
 import { domainInput } from "../../src/domain/input.ts";
+import { paths } from "../support/xml-paths.ts";
 import { normalised, RECORDED, recordedCases, type RecordedCase, textsOf } from "./recorded-domains.ts";
 
 const all = await recordedCases();
@@ -42,6 +44,15 @@ describe("domain documents as OpenNebula writes them", () => {
   test(`the recorded cases are there: ${all.length}`, () => {
     console.info(`domain-xml conformance: ${all.length} cases, ${generated.length} with a VM document`);
     if (process.env["CI"]) expect(all.length, `no recorded cases under ${RECORDED}`).toBeGreaterThan(0);
+  });
+
+  test("every element and attribute of every case has a source", async () => {
+    for (const each of generated.filter(({ about }) => !about.expectError)) {
+      const { xml, root } = generateDomain(await domainInput(textsOf(each)));
+      const found = explanations(explainTree(root));
+      expect(found.map(({ xpath }) => xpath).sort()).toEqual(paths(parseXml(xml, each.name)).sort());
+      expect(found.filter(({ sources }) => sources.length === 0)).toEqual([]);
+    }
   });
 
   for (const each of generated)

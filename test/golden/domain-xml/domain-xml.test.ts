@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import { parseXml, type XmlElement } from "../../../src/codec/xml.ts";
+import { parseXml } from "../../../src/codec/xml.ts";
 import { explanations, explainTree } from "../../../src/domain/explain.ts";
 import { generateDomain } from "../../../src/domain/generate.ts";
 import { domainInput } from "../../../src/domain/input.ts";
+import { paths } from "../../support/xml-paths.ts";
 import { goldenCases, goldenTexts } from "./cases.ts";
 
 describe("golden domain documents", () => {
@@ -33,13 +34,3 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "memory-size": "memory-ballooning", metadata: "head", "options-text": "graphics-spice-refused", "pci-controllers": "pci-flat",
   "pci-numa-plan": "pci-numa", "pci-plan": "pci-flat", "scsi-controller": "scsi-queues",
 };
-
-/** The paths of all elements and attributes, as an independent reader of the text sees them. */
-function paths(element: XmlElement, path = `/${element.name}`): string[] {
-  const children = element.children.filter((child): child is XmlElement => typeof child === "object");
-  const inner = children.flatMap((child) => {
-    const alike = children.filter(({ name }) => name === child.name);
-    return paths(child, `${path}/${child.name}${alike.length === 1 ? "" : `[${alike.indexOf(child) + 1}]`}`);
-  });
-  return [path, ...Object.keys(element.attributes).map((name) => `${path}/@${name}`), ...inner];
-}
