@@ -18,7 +18,7 @@ const SINGLES: Readonly<Record<string, Rule>> = {
   MEMORY_RESIZE_MODE: oneOf("ballooning", "hotplug"),
 };
 
-/** Keys whose values are bounded; what breaks a rule is refused by OpenNebula or libvirt. */
+/** Keys whose values are bounded; what breaks a rule is refused by OpenNebula or libvirt, or ignored. */
 const KEYS: Readonly<Record<string, Rule>> = {
   "OS/SD_DISK_BUS": oneOf("scsi", "sata"),
   "OS/FIRMWARE_FORMAT": oneOf("raw", "qcow2"),
@@ -38,6 +38,12 @@ const KEYS: Readonly<Record<string, Rule>> = {
   "IOMMU/MODEL": oneOf("intel", "virtio", "smmuv3", "amd"), "IOMMU/MODE": oneOf("single", "device"),
   "TPM/MODEL": oneOf("tpm-tis", "tpm-crb", "tpm-spapr"), "MEMORY_ENCRYPTION/TYPE": oneOf("sev", "sev-es"),
 };
+
+/** Keys whose wrong values do not stop the VM: they are ignored, or count as something else. */
+const IGNORED: ReadonlySet<string> = new Set([
+  "FEATURES/IOTHREADS", "FEATURES/VIRTIO_SCSI_QUEUES", "FEATURES/VIRTIO_BLK_QUEUES", "FEATURES/GIC", "FEATURES/PCIHOLE64", "TOPOLOGY/MEMORY_ACCESS",
+  "DISK/VIRTIO_BLK_QUEUES", "DISK/IOTHREAD", "NIC/VIRTIO_QUEUES", "GRAPHICS/TYPE", "MEMORY_ENCRYPTION/TYPE", "OS/FIRMWARE_FORMAT",
+]);
 
 /** Keys that are on for YES and off for everything else. */
 const SWITCHES: ReadonlySet<string> = new Set([
@@ -63,8 +69,9 @@ function vectors(view: TemplateView, name: string): readonly Finding[] {
     const value = vector.get(key) ?? "";
     const path = `${name === "NIC_DEFAULT" ? "NIC" : name}/${key}`;
     if (SWITCHES.has(path)) return /^(yes|no|)$/i.test(value) ? [] : [vector.finding("warning", key, `${key} "${value}" means no: only YES switches it on`)];
-    const rule = name === "DISK" && THROTTLING.test(key) ? digits : Object.hasOwn(KEYS, path) ? KEYS[path] : undefined;
+    const throttling = name === "DISK" && THROTTLING.test(key);
+    const rule = throttling ? digits : Object.hasOwn(KEYS, path) ? KEYS[path] : undefined;
     const reason = rule?.(value);
-    return reason ? [vector.finding("error", key, `${key} "${value}": ${reason}`)] : [];
+    return reason ? [vector.finding(throttling || IGNORED.has(path) ? "warning" : "error", key, `${key} "${value}": ${reason}`)] : [];
   }));
 }

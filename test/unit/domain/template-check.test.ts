@@ -18,7 +18,7 @@ describe("checkTemplate()", () => {
     [`GRAPHICS = "vnc"`, "warning GRAPHICS: GRAPHICS must be a vector: GRAPHICS = [ … ]"],
     [`VCPU = 0`, `error VCPU: VCPU "0": expected a whole number from 1 to 65535`],
     [`DISK = [ IMAGE = "a", CACHE = "fast" ]`, `error DISK/CACHE: CACHE "fast": expected default, none, writethrough, writeback, directsync, unsafe`],
-    [`DISK = [ IMAGE = "a", READ_BYTES_SEC = "10M" ]`, `error DISK/READ_BYTES_SEC: READ_BYTES_SEC "10M": expected digits only; anything else counts as 0`],
+    [`DISK = [ IMAGE = "a", READ_BYTES_SEC = "10M" ]`, `warning DISK/READ_BYTES_SEC: READ_BYTES_SEC "10M": expected digits only; anything else counts as 0`],
     [`FEATURES = [ ACPI = "true" ]`, `warning FEATURES/ACPI: ACPI "true" means no: only YES switches it on`],
     [`OS = [ BOOT = "hd,network" ]`, `error OS/BOOT: BOOT "hd,network": expected a comma-separated list of disk# or nic#`],
     [`DISK = [ IMAGE = "a", DEV_PREFIX = "sd", READONLY = "YES" ]\nOS = [ SD_DISK_BUS = "sata" ]`, "error DISK/READONLY: libvirt refuses READONLY on SATA: use the prefix vd, or sd on SCSI"],
