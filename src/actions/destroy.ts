@@ -30,6 +30,7 @@ async function destroyOnce({ uuid, name }: DomainStatus, context: Context, deadl
   try {
     await settle({
       doing: `destroy "${name}"`,
+      repeatable: true,
       call: () => context.hypervisor.destroy(uuid, deadline),
       look: async (until) => {
         const { life, because } = await lifeOf({ uuid, name }, context, until);

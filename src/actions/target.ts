@@ -4,6 +4,7 @@ import type { Context, DomainStatus } from "../core/ports.ts";
 import { LOOK_SECONDS } from "../vm/limits.ts";
 import { lifeOf, type Verdict } from "../vm/liveness.ts";
 
+const LOOK_AGAIN_MS = 1000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The domain that oned means. A deploy whose answer was lost leaves an empty deploy id; OpenNebula's own name for the VM then finds it. */
@@ -31,10 +32,21 @@ export async function getTarget(ref: string, { hypervisor, deadline }: Context):
  * told is an error: on "gone" oned deletes disks.
  */
 export async function findEnding(ref: string, context: Context): Promise<DomainStatus | undefined> {
-  const verdict = await lifeOfRef(ref, context);
+  const verdict = await patientLifeOf(ref, context);
   if (verdict.life === "gone") return undefined;
   if (verdict.life === "running" && verdict.status) return verdict.status;
   throw new OnevirtError("LIBVIRT_UNREACHABLE", `its state is not known: ${verdict.because}`, { hint: "check libvirtd on this host, then try again" });
+}
+
+/** A daemon that is just being restarted is given a few seconds (actions.md 7.2 a). */
+async function patientLifeOf(ref: string, context: Context): Promise<Verdict> {
+  const patience = context.deadline.within(context.settings.onevirt.FRESH_LOOK_SECONDS);
+  for (;;) {
+    const verdict = await lifeOfRef(ref, context);
+    const answered = verdict.life === "gone" || verdict.status !== undefined;
+    if (answered || patience.expired) return verdict;
+    await context.clock.sleep(Math.min(LOOK_AGAIN_MS, patience.remainingMs()));
+  }
 }
 
 /** The document of a running domain; what depends on it (vGPU, TPM) is left out, and told, when it cannot be read. */

@@ -1,10 +1,7 @@
 import type { ConsolaInstance } from "consola";
 
-/**
- * Messages to a person at a terminal: all of them on stderr, coloured only where that is wanted. Loaded when there is something to
- * say, because consola opens both output streams; nothing that oned waits for uses it.
- */
+/** Messages to a person at a terminal: one plain line each, all of them on stderr. Loaded when there is something to say; nothing that oned waits for uses it. */
 export async function people(): Promise<ConsolaInstance> {
-  const { createConsola } = await import("consola");
-  return createConsola({ level: 3, stdout: process.stderr, stderr: process.stderr, formatOptions: { date: false } });
+  const { createConsola } = await import("consola/core");
+  return createConsola({ level: 3, reporters: [{ log: ({ args }) => console.error(args.join(" ")) }] });
 }

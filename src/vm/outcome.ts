@@ -11,6 +11,8 @@ export interface Change<T> {
   /** The object of the sentence: `destroy domain "one-7"`. */
   readonly doing: string;
   readonly call: () => Promise<T>;
+  /** Asking again does no harm, also when the first call still takes effect: a destroy, never a create. */
+  readonly repeatable?: true;
   /** Looks on a fresh connection. */
   readonly look: (deadline: Deadline) => Promise<Look>;
 }
@@ -24,24 +26,24 @@ export interface Judges {
 
 /**
  * Runs a change and tells the truth about it. An abandoned call is not a cancelled one: when it outlives its limit, or its
- * connection breaks, the domain is looked at again. "Not done" after a time-out may still become done, so only a broken
- * connection makes it certain; else the answer is OUTCOME_UNKNOWN. Gives the call's own result, or undefined when only the look
+ * connection breaks, the domain is looked at again. What is not done then may still become done: the answer is OUTCOME_UNKNOWN, or
+ * NOT_DONE after a broken connection when the call may be repeated. Gives the call's own result, or undefined when only the look
  * found it done. All other errors pass: libvirt has answered.
  */
-export async function settle<T>({ doing, call, look }: Change<T>, { clock, log, lookSeconds }: Judges): Promise<T | undefined> {
+export async function settle<T>(change: Change<T>, { clock, log, lookSeconds }: Judges): Promise<T | undefined> {
   try {
-    return await call();
+    return await change.call();
   } catch (error) {
     if (!hasCode(error, "TIMED_OUT", "CONNECTION_LOST")) throw error;
-    const found = await look(Limit.after(lookSeconds, clock));
+    const found = await change.look(Limit.after(lookSeconds, clock));
     log.log("WARN", `${error.message}; looked again: ${found.now}${"because" in found ? `, ${found.because}` : ""}`);
     if (found.now === "done") return undefined;
-    throw asVerdict(doing, error, found);
+    throw asVerdict(change, error, found);
   }
 }
 
-function asVerdict(doing: string, error: OnevirtError, found: Exclude<Look, { now: "done" }>): OnevirtError {
-  if (found.now === "not done" && error.code === "CONNECTION_LOST")
+function asVerdict({ doing, repeatable }: Change<unknown>, error: OnevirtError, found: Exclude<Look, { now: "done" }>): OnevirtError {
+  if (repeatable && found.now === "not done" && error.code === "CONNECTION_LOST")
     return new OnevirtError("NOT_DONE", `Cannot ${doing}: the connection to libvirt broke, and ${found.because}`, { cause: error });
   return new OnevirtError("OUTCOME_UNKNOWN", `Outcome unknown: ${doing}: ${error.message}; now ${found.because}`, {
     cause: error,

@@ -58,8 +58,14 @@ describe("cancel", () => {
 describe("cancel when libvirt cannot be asked", () => {
   test.each(["LIBVIRT_UNREACHABLE", "CONNECTION_LOST", "TIMED_OUT"] as const)("17.1 row 1: cancel that meets %s is a failure, never success", async (code) => {
     using world = withVm();
-    world.hypervisor.fails("find", code);
+    world.hypervisor.fails("find", code, { times: 6 });
     expect([((await outcomeOf(cancel(world))) as string[])[0], destroyed(world)]).toEqual(["LIBVIRT_UNREACHABLE", []]);
+  });
+
+  test("17.1 row 1: cancel gives a libvirtd that is just being restarted a few seconds", async () => {
+    using world = withVm();
+    world.hypervisor.fails("find", "LIBVIRT_UNREACHABLE", { times: 3 });
+    expect([await outcomeOf(cancel(world)), destroyed(world).length, world.clock.monotonicMs()]).toEqual([{ answer: "" }, 1, 3000]);
   });
 
   test("17.1 row 1: cancel that cannot look after its destroy is outcome unknown", async () => {

@@ -114,7 +114,7 @@ describe("shutdown", () => {
 describe("shutdown when libvirt cannot be asked", () => {
   test.each(["LIBVIRT_UNREACHABLE", "CONNECTION_LOST", "LIBVIRT_FAILED"] as const)("17.1 row 1: shutdown that meets %s at once is a failure, never success", async (code) => {
     using world = withVm();
-    world.hypervisor.fails("find", code);
+    world.hypervisor.fails("find", code, { times: 6 });
     expect([((await outcomeOf(shutdown(world))) as string[])[0], asked(world)]).toEqual(["LIBVIRT_UNREACHABLE", []]);
   });
 

@@ -8,7 +8,7 @@ const DONE: Look = { now: "done" };
 const NOT_DONE: Look = { now: "not done", because: "libvirt has no such domain" };
 const UNKNOWN: Look = { now: "unknown", because: "libvirt cannot be asked" };
 
-async function settled(call: () => Promise<string>, found: Look): Promise<{ result: unknown; looks: number; lookMs: number; log: readonly string[] }> {
+async function settled(call: () => Promise<string>, found: Look, kind: { repeatable?: true } = { repeatable: true }): Promise<{ result: unknown; looks: number; lookMs: number; log: readonly string[] }> {
   const [clock, log] = [new FakeClock(), new FakeLog()];
   let [looks, lookMs] = [0, 0];
   const look = async (deadline: { remainingMs(): number }) => {
@@ -16,7 +16,7 @@ async function settled(call: () => Promise<string>, found: Look): Promise<{ resu
     lookMs = deadline.remainingMs();
     return found;
   };
-  const result = await settle({ doing: 'destroy "one-7"', call, look }, { clock, log, lookSeconds: 5 }).catch((error: OnevirtError) => `${error.code}: ${error.message}`);
+  const result = await settle({ doing: 'destroy "one-7"', call, look, ...kind }, { clock, log, lookSeconds: 5 }).catch((error: OnevirtError) => `${error.code}: ${error.message}`);
   return { result, looks, lookMs, log: log.lines };
 }
 const failing = (code: ErrorCode) => () => Promise.reject(new OnevirtError(code, "Cannot destroy: scripted"));
@@ -32,6 +32,10 @@ describe("settle()", () => {
 
   test.each(["TIMED_OUT", "CONNECTION_LOST"] as const)("settle() after %s looks again, with time of its own, and believes what it sees done", async (code) => {
     expect(await settled(failing(code), DONE)).toEqual({ result: undefined, looks: 1, lookMs: 5000, log: ["WARN: Cannot destroy: scripted; looked again: done"] });
+  });
+
+  test("settle() of a call that may not be repeated never says not done: a daemon that dropped only us may still go on", async () => {
+    expect((await settled(failing("CONNECTION_LOST"), NOT_DONE, {})).result).toBe('OUTCOME_UNKNOWN: Outcome unknown: destroy "one-7": Cannot destroy: scripted; now libvirt has no such domain');
   });
 
   const verdicts: [ErrorCode, Look, string][] = [
