@@ -51,7 +51,8 @@ export async function openContext(name: ActionName, surroundings: Surroundings):
   const settings = requireSettings(loaded, name, row.settings);
   const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly: row.readOnly ?? false, startWorker: firstThen(thread, startThread), trace, tracer });
   return {
-    settings, generation, hypervisor, files, commands, clock: systemClock, log,
+    tree, settings, generation, hypervisor, files, commands, clock: systemClock, log,
+    randomHex: () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex"),
     processes: new HostProcesses(),
     locks: new HostLocks(lockDirectory(settings), systemClock),
     state: new FileState(settings.onevirt.STATE_DIRECTORY, files),

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { readDomainDocument, requireSafeName, type DomainDocument } from "../codec/domain-document.ts";
-import { decodeDocument } from "../codec/stdin-document.ts";
+import { decodeDocument, isVmDocument } from "../codec/stdin-document.ts";
 import { hasCode, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainIdentity, DomainStatus } from "../core/ports.ts";
 import { pausedReason } from "../core/states.ts";
@@ -22,7 +22,7 @@ const FILE_MODE = 0o660;
 export async function run({ arguments: args, stdin }: ActionInput, context: Context): Promise<string> {
   const file = checkHostPath(args["deployment-file"] ?? "", "the deployment file");
   const directory = dirname(file);
-  const received = decodeDocument(stdin, "the deployment document");
+  const received = await asDomain(decodeDocument(stdin, "the deployment document"), directory, context);
   const domain = readDomainDocument(received, "the deployment document");
   requireSafeName(domain.name, "the deployment document");
   checkNvramPlace(domain, directory, context.files);
@@ -36,6 +36,12 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   const started = await start(xml, { directory, domain }, context);
   await redefineSnapshots(directory, started, context);
   return answer(started, context);
+}
+
+/** With TYPE="xml" oned sends the VM itself; the generator is loaded only then. */
+async function asDomain(document: string, directory: string, context: Context): Promise<string> {
+  if (!isVmDocument(document)) return document;
+  return (await import("./vm-to-domain.ts")).domainFromVm(document, directory, context);
 }
 
 interface Deployment {

@@ -18,6 +18,9 @@ import { LineWriter, readLines } from "../host/line-channel.ts";
 import { unblockSignals } from "../host/signals.ts";
 import { systemTimers } from "../host/timers.ts";
 
+/** For answers that nobody takes: oned kills a driver that is late. */
+const LAST_WORDS_MS = 500;
+
 const HELP = `Usage: onevirt driver [options] HYPERVISOR
 
 oned's driver process: reads requests on stdin, answers on stdout. HYPERVISOR is a directory below remotes/vmm, for instance kvm.
@@ -57,21 +60,21 @@ async function serve(settings: DriverSettings, environment: Environment): Promis
   const home = frontEndFiles.isDirectory(settings.places.home) ? settings.places.home : "/";
   bePatient(priorityOf(environment));
   surviveDefects(debugFile(settings.options, environment));
-  const ending = new AbortController();
+  const ending = { begun: new AbortController(), abandoned: new AbortController() };
   const output = new LineWriter(() => driver.finalize());
   const common = { settings, processes: new ChildProcesses(home, environment), frontEnd: frontEndFiles, timers: systemTimers };
   const driver = new Driver({
     ...common, output,
     slots: new Slots(settings.options.threads),
-    sync: new RemotesSync(settings, common.processes, frontEndFiles, systemTimers, ending.signal),
+    sync: new RemotesSync(settings, common.processes, frontEndFiles, systemTimers, ending.abandoned.signal),
     token: () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex"),
     recorder: recorderTo(settings.options),
-    ending: ending.signal,
+    ending: ending.begun.signal,
   }, ending);
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => driver.abandon());
   void readLines((line) => driver.line(line)).then(() => driver.finalize(), () => driver.finalize());
   await driver.ended;
-  await output.flush();
+  await Promise.race([output.flush(), Bun.sleep(LAST_WORDS_MS)]);
   return 0;
 }
 

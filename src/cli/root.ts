@@ -30,15 +30,30 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const [name = "help", ...rest] = argv;
   if (name === "help" || name === "--help" || name === "-h") return help(rest);
   if (name === "vmm") return help([]);
+  if (name === "domain" && rest[0] === "xml" && !wantsHelp(rest)) return withoutCitty((await import("./domain-xml.ts")).domainXml, rest.slice(1));
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) return wrongCall(`unknown command ${JSON.stringify(name)}; onevirt help lists them`);
   return runOperatorCommand(name, (await command.load()).default, rest);
 }
 
+/** A command that scripts call often reads its options itself; citty would cost as much as its work. */
+async function withoutCitty(run: (argv: readonly string[]) => Promise<void>, argv: readonly string[]): Promise<number> {
+  try {
+    await run(argv);
+    return 0;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function wantsHelp(argv: readonly string[]): boolean {
+  return argv.includes("--help") || argv.includes("-h");
+}
+
 async function runOperatorCommand(name: string, definition: CommandDef<never>, argv: readonly string[]): Promise<number> {
   const { renderUsage, runCommand } = await import("citty");
   const chosen = await choose(definition, argv);
-  if (argv.includes("--help") || argv.includes("-h")) {
+  if (wantsHelp(argv)) {
     console.log(withoutColour(await renderUsage(chosen.definition, { meta: { name: ["onevirt", ...(chosen.path.length > 0 ? [name, ...chosen.path.slice(0, -1)] : [])].join(" ") } })));
     return 0;
   }

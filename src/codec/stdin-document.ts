@@ -17,6 +17,11 @@ export function decodeDocument(stdin: string, what: string): string {
   return document;
 }
 
+/** Whether this is the bare VM document: then the driver's TYPE is "xml", and nobody has made a domain of it (domain-xml.md 1.1). */
+export function isVmDocument(document: string): boolean {
+  return /^(?:<\?[^>]*\?>\s*)?<VM[\s>]/.test(document);
+}
+
 function decodeBase64(text: string, what: string): string {
   const compact = text.replace(/\s+/g, "");
   const decoded = /^[A-Za-z0-9+/]+={0,2}$/.test(compact) ? Buffer.from(compact, "base64").toString("utf8").trimStart() : "";

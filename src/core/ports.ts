@@ -210,6 +210,8 @@ export interface Generation {
 
 /** Everything an action may use. Implementations are opened on first use. */
 export interface Context {
+  /** The remotes tree that this process belongs to. */
+  readonly tree: string;
   readonly settings: Settings;
   readonly generation: Generation;
   readonly hypervisor: Hypervisor;
@@ -221,6 +223,8 @@ export interface Context {
   readonly root: RootHelpers;
   readonly clock: Clock;
   readonly log: Log;
+  /** 64 random hexadecimal digits. */
+  readonly randomHex: () => string;
   /** The action's own limit: the table's default, or LIMIT_<ACTION> of our configuration. */
   readonly deadline: Deadline;
 }

@@ -16,6 +16,14 @@ interface Running {
   readonly control: AbortController;
 }
 
+/** How the driver tells its parts that it ends. */
+export interface Ending {
+  /** Nothing new is begun, no roll-back either. */
+  readonly begun: AbortController;
+  /** What still runs is ended. */
+  readonly abandoned: AbortController;
+}
+
 /** The conversation with oned: lines in, results out (driver-protocol.md 2, 3, 8). */
 export class Driver {
   /** Settles when the driver has ended: nothing runs any more. */
@@ -25,7 +33,7 @@ export class Driver {
   #settleEnded: () => void = () => undefined;
   #isEnding = false;
 
-  constructor(private readonly world: World, private readonly ending: AbortController) {
+  constructor(private readonly world: World, private readonly ending: Ending) {
     const { threads, parallel } = world.settings.options;
     this.#queue = new Queue({ threads, parallel });
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve));
@@ -44,7 +52,7 @@ export class Driver {
   finalize(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    this.ending.abort();
+    this.ending.begun.abort();
     this.#queue.close();
     const stop = this.world.timers.after(FAREWELL_SECONDS * 1000, () => this.abandon());
     void this.ended.then(stop);
@@ -54,6 +62,7 @@ export class Driver {
   /** Ends what still runs. Its results go nowhere any more. */
   abandon(): void {
     this.finalize();
+    this.ending.abandoned.abort();
     for (const { control } of this.#running) control.abort();
     this.world.timers.after((LAST_GRACE_SECONDS + 1) * 1000, () => this.#settleEnded());
   }

@@ -40,7 +40,7 @@ export function given({ domains = [], files = {}, kvmrc = {}, onevirt = {}, vers
   return {
     clock, hypervisor, locks,
     settings: { ...settings, kvmrc: { ...settings.kvmrc, ...kvmrc }, onevirt: { ...settings.onevirt, ...onevirt } },
-    generation: generationOf(version),
+    generation: generationOf(version), tree: "/var/tmp/one", randomHex: () => "0".repeat(64),
     files: new FakeFiles(files), commands: new FakeCommands(), processes: new FakeProcesses(), state: new FakeState(), root: new FakeRoot(), log: new FakeLog(),
     deadline: Deadline.after(limitSeconds, clock),
     [Symbol.dispose]: () => {
