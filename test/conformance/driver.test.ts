@@ -10,7 +10,7 @@ import type { Scenario } from "./driver-scenario.ts";
 
 // Replays recorded conversations of upstream's driver (driver-protocol.md, golden recordings). Any folder of the same layout will do:
 //   ONEVIRT_GOLDEN=FOLDER bun test test/conformance/driver.test.ts
-const folder = goldenFolder(process.env.ONEVIRT_GOLDEN ?? new URL("../../../shared/golden", import.meta.url).pathname);
+const folder = goldenFolder(process.env.ONEVIRT_GOLDEN ?? `${import.meta.dir}/../../../shared/golden`);
 const all = folder ? scenariosOf(folder) : [];
 /** `defect-` recordings show what must not happen: test/driver/defects.test.ts. */
 const scenarios = all.filter(({ name }) => !name.startsWith("defect-"));
