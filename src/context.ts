@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { actions, type Action, type ActionName } from "./actions/table.ts";
+import type { Action } from "./actions/action.ts";
+import { actions, type ActionName } from "./actions/table.ts";
 import { loadSettings, requireSettings } from "./config/load.ts";
 import { findSources } from "./config/sources.ts";
 import { Deadline } from "./core/deadline.ts";

@@ -1,4 +1,5 @@
-import { findAction, type Action, type ActionInput, type ActionName } from "./actions/table.ts";
+import type { Action, ActionInput } from "./actions/action.ts";
+import { findAction, type ActionName } from "./actions/table.ts";
 import { findTree, openContext, readGeneration, type Surroundings } from "./context.ts";
 import { ERRORS, messageOf, OnevirtError } from "./core/errors.ts";
 import { failureLines, logLine } from "./core/report.ts";

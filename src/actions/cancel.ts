@@ -1,7 +1,7 @@
 import type { Context, DomainStatus } from "../core/ports.ts";
 import { compactMemoryOnStop } from "./compact-memory.ts";
 import { destroyUntilGone } from "./destroy.ts";
-import type { ActionInput } from "./table.ts";
+import type { ActionInput } from "./action.ts";
 import { deployIdOf, findEnding, readLiveDocument } from "./target.ts";
 import { tpmBackup } from "./tpm-state.ts";
 import { deleteVgpus } from "./vgpu.ts";

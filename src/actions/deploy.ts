@@ -11,7 +11,7 @@ import { checkHostPath, sameDirectory } from "./host-path.ts";
 import { resolveDiskLinks } from "./disk-links.ts";
 import { checkNvramPlace, prepareNvram } from "./nvram.ts";
 import { redefineSnapshots } from "./snapshot-files.ts";
-import type { ActionInput } from "./table.ts";
+import type { ActionInput } from "./action.ts";
 import { keepTpmState, recoverTpm } from "./tpm-state.ts";
 import { createVgpus } from "./vgpu.ts";
 

@@ -3,7 +3,7 @@ import type { Context } from "../core/ports.ts";
 import { pollAll, pollOne, type PollSources } from "../monitor/poll.ts";
 import { plainForm, singleForm, templateForm } from "../monitor/poll-text.ts";
 import type { PollRecord } from "../monitor/poll-record.ts";
-import type { ActionInput } from "./table.ts";
+import type { ActionInput } from "./action.ts";
 
 /**
  * The 5.x poll (actions.md 15). When libvirt cannot be asked, the list forms print nothing and succeed: without `VM_POLL=YES` oned

@@ -8,7 +8,7 @@ import { lifeOf, type Verdict } from "../vm/liveness.ts";
 import { compactMemoryOnStop } from "./compact-memory.ts";
 import { destroyUntilGone, whenEnded } from "./destroy.ts";
 import { lookTime } from "./look-time.ts";
-import type { ActionInput } from "./table.ts";
+import type { ActionInput } from "./action.ts";
 import { deployIdOf, findEnding, readLiveDocument } from "./target.ts";
 import { tpmBackup } from "./tpm-state.ts";
 import { deleteVgpus } from "./vgpu.ts";

@@ -1,5 +1,6 @@
 import type { CommandDef } from "citty";
-import { actions, findAction, type Action } from "../actions/table.ts";
+import type { Action } from "../actions/action.ts";
+import { actions, findAction } from "../actions/table.ts";
 import { ERRORS, messageOf, OnevirtError } from "../core/errors.ts";
 import { people } from "./people.ts";
 

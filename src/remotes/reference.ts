@@ -1,4 +1,5 @@
-import { actions, type Action } from "../actions/table.ts";
+import type { Action } from "../actions/action.ts";
+import { actions } from "../actions/table.ts";
 
 /** remotes/README.md: what stands in the tree, and each action as oned calls it. It follows from the action table. */
 export function treeReference(): string {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { actions, type Action } from "../../src/actions/table.ts";
+import type { Action } from "../../src/actions/action.ts";
+import { actions } from "../../src/actions/table.ts";
 import { EXECUTABLE, ExecutableTree, run, testDomain } from "../support/executable-tree.ts";
 
 function tempDirectory(): { readonly path: string } & Disposable {

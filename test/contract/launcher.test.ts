@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { actions, type Action } from "../../src/actions/table.ts";
+import type { Action } from "../../src/actions/action.ts";
+import { actions } from "../../src/actions/table.ts";
 
 const REMOTES = join(import.meta.dir, "../../remotes");
 const MACHINE = process.arch === "arm64" ? "aarch64" : "x86_64";

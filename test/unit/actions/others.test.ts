@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { run as reboot } from "../../../src/actions/reboot.ts";
 import { run as reset } from "../../../src/actions/reset.ts";
-import { actions, findAction, type Action } from "../../../src/actions/table.ts";
+import type { Action } from "../../../src/actions/action.ts";
+import { actions, findAction } from "../../../src/actions/table.ts";
 import { OnevirtError } from "../../../src/core/errors.ts";
 import { OWN, VARIABLES } from "../../../src/core/settings.ts";
 import { readArguments } from "../../../src/run-action.ts";

@@ -1,0 +1,42 @@
+import type { Context } from "../core/ports.ts";
+import type { VariableName } from "../core/settings.ts";
+
+/** One positional argument. oned always passes strings; an argument may be present and empty (actions.md 1.4). */
+export interface ActionArgument {
+  readonly name: string;
+  readonly about: string;
+  readonly optional?: true;
+  /** An empty string is a missing argument unless this is set. */
+  readonly mayBeEmpty?: true;
+}
+
+/** Arguments by the names of the table row, and the text of stdin where the row asks for it. */
+export interface ActionInput {
+  readonly arguments: Readonly<Record<string, string>>;
+  readonly stdin: string;
+}
+
+/** An action decides through ports only and returns what belongs on stdout: one line, or "" for nothing. */
+export type ActionRun = (input: ActionInput, context: Context) => Promise<string>;
+
+/** One row: everything that scripts, help, documentation and tests need to know of an action. */
+export interface Action {
+  readonly summary: string;
+  /** Path of the launcher in the remotes tree. */
+  readonly script: `vmm/kvm/${string}`;
+  readonly arguments: readonly ActionArgument[];
+  /** "domain": a libvirt document, as XML or base64. "none": stdin is left unread, whatever oned sends. */
+  readonly stdin: "none" | "domain";
+  readonly stdout: "none" | "deploy-id" | "poll";
+  /** Variables of kvmrc that the action reads. */
+  readonly settings: readonly VariableName[];
+  /** Seconds until the whole action ends by itself; null: no limit unless the administrator sets LIMIT_<ACTION>. */
+  readonly limitSeconds: number | null;
+  /** A setting in seconds that comes on top of the limit. */
+  readonly limitAdds?: "SHUTDOWN_TIMEOUT";
+  /** Only looks: a read-only connection, and no lock. */
+  readonly readOnly?: true;
+  /** How a failure starts in oned's log, with upstream's words; `{1}` is the first argument. */
+  readonly failure: string;
+  readonly load: () => Promise<{ readonly run: ActionRun }>;
+}
