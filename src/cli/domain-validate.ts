@@ -1,13 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { defineCommand } from "citty";
 import { Deadline } from "../core/deadline.ts";
 import { OnevirtError } from "../core/errors.ts";
 import { validateDomain, type Verdict } from "../domain/validate.ts";
 import { systemClock } from "../host/clock.ts";
-import { HostCommands } from "../host/commands.ts";
+import { GuardedJudge } from "../libvirt/guarded-judge.ts";
+import { startThread } from "../thread.ts";
 import { parseWords, printText, readText } from "./options.ts";
-import { VirshJudge } from "./virsh-judge.ts";
 
 const OPTIONS = {
   file: { type: "positional", description: "Domain document; - is standard input", required: false },
@@ -16,6 +14,9 @@ const OPTIONS = {
 } as const;
 
 const LIMIT_SECONDS = 60;
+
+/** libvirt's test driver: it lives in our own process, and needs only the schema files that come with libvirt.so. */
+const SCHEMA_URI = "test:///default";
 
 /** `onevirt domain validate`: what was checked and how it ended; exit 1 when a check failed. */
 export default defineCommand({
@@ -33,21 +34,18 @@ export default defineCommand({
   },
 });
 
-/** A signal between define and undefine must not leave the domain behind: the rest is short, and bounded. */
+/** A signal between define and undefine must not leave the domain behind: the rest is bounded. The same signal again ends at once. */
 function finishWhatWasBegun(): () => boolean {
   let interrupted = false;
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void (interrupted = true));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void (interrupted = true));
   return () => interrupted;
 }
 
 async function validate(text: string, path: string, uri: string | undefined): Promise<readonly Verdict[]> {
-  const judge = (where: string) => new VirshJudge(where, new HostCommands(), withFile);
-  const judges = {
-    schema: Bun.which("virsh") ? judge("test:///default") : undefined,
-    libvirt: uri === undefined ? undefined : judge(uri),
-    isAlive, pid: process.pid, nowSeconds: Math.floor(systemClock.nowMs() / 1000), uuid: crypto.randomUUID(),
-  };
-  return validateDomain(text, path === "-" ? "standard input" : path, judges, Deadline.after(LIMIT_SECONDS, systemClock));
+  using schema = new GuardedJudge({ uri: SCHEMA_URI, startWorker: startThread });
+  using libvirt = uri === undefined ? undefined : new GuardedJudge({ uri, startWorker: startThread });
+  const judges = { schema, libvirt, isAlive, pid: process.pid, nowSeconds: Math.floor(systemClock.nowMs() / 1000), uuid: crypto.randomUUID() };
+  return await validateDomain(text, path === "-" ? "standard input" : path, judges, Deadline.after(LIMIT_SECONDS, systemClock));
 }
 
 function line({ check, outcome, detail }: Verdict): string {
@@ -60,15 +58,5 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as { code?: string }).code === "EPERM";
-  }
-}
-
-async function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(`${tmpdir()}/onevirt-`);
-  try {
-    await Bun.write(`${folder}/domain.xml`, text);
-    return await use(`${folder}/domain.xml`);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,6 +1,6 @@
 import { parseXml, type XmlElement } from "../codec/xml.ts";
 import type { Deadline } from "../core/deadline.ts";
-import { messageOf, OnevirtError } from "../core/errors.ts";
+import { hasCode, messageOf, OnevirtError } from "../core/errors.ts";
 import { type DomainJudge, XML_INVALID_SCHEMA } from "./ports.ts";
 import { renamed, toText, withOneDevices } from "./rewrite.ts";
 
@@ -13,7 +13,7 @@ export interface Verdict {
 
 /** Who can judge: a libvirt that only knows the schema, and the one that is asked for. */
 export interface Judges {
-  readonly schema: DomainJudge | undefined;
+  readonly schema: DomainJudge;
   readonly libvirt: DomainJudge | undefined;
   /** Whether the process that left a domain behind still works on it. */
   readonly isAlive: (pid: number) => boolean;
@@ -27,6 +27,12 @@ const PREFIX = "onevirt-validate-";
 /** No validation takes longer; what is older was left behind. */
 const STALE_SECONDS = 300;
 
+/** The end of the deadline that is kept for taking the domain away again. */
+const REMOVAL_SECONDS = 10;
+
+/** Refused by every schema, and by every libvirt without one for another reason. It names no domain, so that nothing can come of it. */
+const AGAINST_ANY_SCHEMA = "<domain><onevirt/></domain>";
+
 /** Judges a domain document: always whether it is well-formed, then by the schema and by libvirt as far as they can be asked. */
 export async function validateDomain(text: string, what: string, judges: Judges, deadline: Deadline): Promise<readonly Verdict[]> {
   let root: XmlElement;
@@ -38,7 +44,7 @@ export async function validateDomain(text: string, what: string, judges: Judges,
   const named = renamed(root, `${PREFIX}${judges.pid}-${judges.nowSeconds}`, judges.uuid);
   const passed: Verdict = { check: "well-formed", outcome: "passed", detail: what };
   if (judges.libvirt) return [passed, ...(await byLibvirt(named, judges.libvirt, judges, deadline))];
-  return [passed, judges.schema ? await bySchema(named, judges.schema, deadline) : skipped("schema", "no libvirt here knows its schema"), skipped("libvirt", "no --libvirt URI")];
+  return [passed, await bySchema(named, judges.schema, deadline), skipped("libvirt", "no --libvirt URI")];
 }
 
 function domainIn(text: string, what: string): XmlElement {
@@ -47,7 +53,7 @@ function domainIn(text: string, what: string): XmlElement {
   return root;
 }
 
-/** Without URI the schema is asked through libvirt's test driver: a hypervisor inside the asking process that keeps nothing. */
+/** Without URI the schema is asked through libvirt's test driver: a hypervisor inside the asking process that keeps nothing beyond its connection. */
 async function bySchema(root: XmlElement, judge: DomainJudge, deadline: Deadline): Promise<Verdict> {
   const merged = withOneDevices(root);
   const detail = merged === root ? "libvirt's schema" : "libvirt's schema; several <devices> were put together, as libvirt does";
@@ -55,19 +61,31 @@ async function bySchema(root: XmlElement, judge: DomainJudge, deadline: Deadline
     await judge.define(toText(merged), { schema: true }, deadline);
     return { check: "schema", outcome: "passed", detail };
   } catch (error) {
-    if (!(error instanceof OnevirtError) || error.code !== "LIBVIRT_FAILED") return skipped("schema", messageOf(error));
-    if (error.libvirt !== undefined && error.libvirt.code !== XML_INVALID_SCHEMA) return { check: "schema", outcome: "passed", detail };
-    return { check: "schema", outcome: "failed", detail: messageOf(error) };
+    if (isBySchema(error)) return { check: "schema", outcome: "failed", detail: messageOf(error) };
+    return (await isAfterSchema(error, judge, deadline)) ? { check: "schema", outcome: "passed", detail } : skipped("schema", messageOf(error));
   }
+}
+
+function isBySchema(error: unknown): boolean {
+  return error instanceof OnevirtError && error.libvirt?.code === XML_INVALID_SCHEMA;
+}
+
+/** Whether a document was refused for what comes after the schema. A libvirt whose schema files are missing refuses everything, and gives another number. */
+async function isAfterSchema(error: unknown, judge: DomainJudge, deadline: Deadline): Promise<boolean> {
+  if (!(error instanceof OnevirtError) || error.libvirt === undefined || hasCode(error, "LIBVIRT_UNREACHABLE", "CONNECTION_LOST")) return false;
+  return judge.define(AGAINST_ANY_SCHEMA, { schema: true }, deadline).then(() => false, isBySchema);
 }
 
 /** libvirt defines the document with schema, and as it is; whatever happens, nothing of it stays. */
 async function byLibvirt(root: XmlElement, judge: DomainJudge, judges: Judges, deadline: Deadline): Promise<readonly Verdict[]> {
+  const asking = deadline.within(deadline.remainingMs() / 1000 - REMOVAL_SECONDS);
   try {
-    await sweep(judge, judges, deadline);
-    return [await bySchema(root, judge, deadline), await asItIs(root, judge, deadline)];
+    await sweep(judge, judges, asking);
   } catch (error) {
     return [skipped("schema", "libvirt did not answer"), { check: "libvirt", outcome: "failed", detail: messageOf(error) }];
+  }
+  try {
+    return [await bySchema(root, judge, asking), await asItIs(root, judge, asking)];
   } finally {
     await remove(judge, `${PREFIX}${judges.pid}-${judges.nowSeconds}`, deadline);
   }

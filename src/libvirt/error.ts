@@ -43,5 +43,5 @@ export function codeOf(error: LibvirtError): ErrorCode {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s*[\r\n]+\s*/g, "; ");
+  return text.trim().replace(/\s*[\r\n]+\s*/g, "; ");
 }

@@ -1,37 +1,26 @@
-import { OnevirtError } from "../core/errors.ts";
 import type { Deadline } from "../core/deadline.ts";
-import type { DomainIdentity, DomainStats, DomainStatus, Hypervisor, HypervisorVersions, ShutdownMode, StatsGroup, StopWatch, Tracer } from "../core/ports.ts";
+import type { DomainIdentity, DomainStats, DomainStatus, Hypervisor, HypervisorVersions, ShutdownMode, StatsGroup, StopWatch } from "../core/ports.ts";
+import { type GuardedOptions, GuardedThread, startOf } from "./guarded-thread.ts";
+import type { ArgumentsOf, Operation, ResultOf } from "./protocol.ts";
 import { StopListener } from "./stop-listener.ts";
-import type { BlockingHypervisor } from "./hypervisor.ts";
-import type { Operation, Start } from "./protocol.ts";
-import { WorkerCall, type WorkerFactory } from "./worker-call.ts";
-
-export interface GuardedOptions {
-  readonly uri: string;
-  /** Enough for whatever only looks; polkit and libvirt then refuse changes. */
-  readonly readOnly?: boolean;
-  readonly startWorker: WorkerFactory;
-  readonly trace?: string | undefined;
-  readonly tracer?: Tracer | undefined;
-  readonly libraryPaths?: readonly string[] | undefined;
-}
 
 /**
- * The `Hypervisor` port over libvirt. The blocking object lives in a worker thread with a connection of its own; when a call
- * outlives its deadline the whole thread is abandoned, and the next call starts a new one. Abandoned is not cancelled.
+ * The `Hypervisor` port over libvirt: the blocking object in a thread that is abandoned when a call outlives its deadline
+ * (guarded-thread.ts), and a second thread that listens to events.
  */
 export class GuardedHypervisor implements Hypervisor, Disposable {
   readonly uri: string;
-  #worker: WorkerCall | undefined;
+  readonly #thread: GuardedThread<"operations">;
   #listener: StopListener | undefined;
 
   constructor(private readonly options: GuardedOptions) {
     this.uri = options.uri;
+    this.#thread = new GuardedThread("operations", options);
   }
 
   /** Starts the worker thread now, so that it is ready when the first call comes. */
   warm(): void {
-    this.#worker ??= new WorkerCall(this.options.startWorker, this.#start("operations"));
+    this.#thread.warm();
   }
 
   find(ref: string, deadline: Deadline): Promise<DomainStatus | undefined> {
@@ -76,7 +65,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
 
   async watchStop(uuid: string, deadline: Deadline): Promise<StopWatch> {
     if (this.#listener?.lost) this.#forgetListener();
-    this.#listener ??= new StopListener(this.options.startWorker, this.#start("listener"));
+    this.#listener ??= new StopListener(this.options.startWorker, startOf("listener", this.options));
     try {
       return await this.#listener.watch(uuid, deadline);
     } catch (error) {
@@ -87,8 +76,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
 
   [Symbol.dispose](): void {
     this.#forgetListener();
-    this.#worker?.[Symbol.dispose]();
-    this.#worker = undefined;
+    this.#thread[Symbol.dispose]();
   }
 
   #forgetListener(): void {
@@ -96,24 +84,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
     this.#listener = undefined;
   }
 
-  async #call<O extends Operation>(operation: O, args: Parameters<BlockingHypervisor[O]>, doing: string, deadline: Deadline): Promise<ReturnType<BlockingHypervisor[O]>> {
-    this.warm();
-    const worker = this.#worker as WorkerCall;
-    const limitMs = deadline.remainingMs();
-    const outcome = await worker.request(operation, args, limitMs);
-    if (outcome !== "late") return outcome.result as ReturnType<BlockingHypervisor[O]>;
-    this.options.tracer?.note("worker", `${operation} abandoned`, limitMs, "no answer");
-    worker.abandon();
-    if (this.#worker === worker) this.#worker = undefined;
-    throw new OnevirtError("TIMED_OUT", `Cannot ${doing}: no answer from ${this.uri} within ${seconds(limitMs)} s`);
+  #call<O extends Operation<"operations">>(operation: O, args: ArgumentsOf<"operations", O>, doing: string, deadline: Deadline): Promise<ResultOf<"operations", O>> {
+    return this.#thread.call(operation, args, doing, deadline);
   }
-
-  #start(role: Start["role"]): Start {
-    const { uri, readOnly = false, trace, libraryPaths } = this.options;
-    return { role, uri, readOnly, trace, end: new Int32Array(new SharedArrayBuffer(4)), ...(libraryPaths ? { libraryPaths } : {}) };
-  }
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(ms < 10_000 ? 1 : 0).replace(/\.0$/, "");
 }

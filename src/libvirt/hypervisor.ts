@@ -2,11 +2,12 @@ import type { Pointer } from "bun:ffi";
 import { hasCode } from "../core/errors.ts";
 import type { DomainIdentity, DomainStats, DomainStatus, HypervisorVersions, ShutdownMode, StatsGroup } from "../core/ports.ts";
 import { domainState, isActive } from "../core/states.ts";
-import { Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { Handle } from "./handle.ts";
 import { identify } from "./identity.ts";
 import type { Library } from "./library.ts";
 import { VIR } from "./numbers.ts";
+import { StandingConnection } from "./standing-connection.ts";
 import { readStats } from "./stats.ts";
 
 const SHUTDOWN_FLAGS: Readonly<Record<ShutdownMode, number>> = {
@@ -18,16 +19,18 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * libvirt's operations, each whole and blocking: names and plain objects in, plain objects out. It runs in a worker thread that
- * can be abandoned; the port `Hypervisor` of core stands before it (guarded.ts). One connection, opened on first use.
+ * can be abandoned; the port `Hypervisor` of core stands before it (guarded.ts). Nothing here defines or undefines a domain: that is judge.ts, for another thread.
  */
 export class BlockingHypervisor implements Disposable {
-  #connection: Connection | undefined;
+  readonly #standing: StandingConnection;
 
   constructor(
     readonly library: Library,
     readonly uri: string,
-    private readonly readOnly: boolean,
-  ) {}
+    readOnly: boolean,
+  ) {
+    this.#standing = new StandingConnection(library, uri, readOnly);
+  }
 
   find(ref: string): DomainStatus | undefined {
     const connection = this.#open();
@@ -119,14 +122,11 @@ export class BlockingHypervisor implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#connection?.[Symbol.dispose]();
-    this.#connection = undefined;
+    this.#standing[Symbol.dispose]();
   }
 
-  /** The connection; a broken one is replaced, because libvirtd may have been restarted since. Never between a call and its error: asking whether it stands erases the error. */
   #open(): Connection {
-    if (this.#connection && !this.#connection.alive) this[Symbol.dispose]();
-    return (this.#connection ??= Connection.open(this.library, this.uri, this.readOnly));
+    return this.#standing.open();
   }
 
   #withDomain(uuid: string, doing: string, call: (domain: Pointer) => number): void {

@@ -1,12 +1,25 @@
 import type { ErrorCode, LibvirtError } from "../core/errors.ts";
 import type { BlockingHypervisor } from "./hypervisor.ts";
+import type { BlockingJudge } from "./judge.ts";
 
-/** Operations that the worker serves: the methods of the blocking object. */
-export type Operation = Exclude<{ [K in keyof BlockingHypervisor]: BlockingHypervisor[K] extends (...args: never[]) => unknown ? K : never }[keyof BlockingHypervisor], symbol>;
+/** What a worker serves, by its role: the methods of one blocking object. A thread for operations cannot be asked to define anything. */
+export interface Served {
+  readonly operations: BlockingHypervisor;
+  readonly judge: BlockingJudge;
+}
+
+type OperationOf<T> = Extract<{ [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T], string>;
+
+/** Operations of the worker of one role, or of any. */
+export type Operation<R extends keyof Served = keyof Served> = { [K in R]: OperationOf<Served[K]> }[R];
+
+/** What an operation is given, and what it gives. */
+export type ArgumentsOf<R extends keyof Served, O extends Operation<R>> = Served[R][O & keyof Served[R]] extends (...args: infer A) => unknown ? A : never;
+export type ResultOf<R extends keyof Served, O extends Operation<R>> = Served[R][O & keyof Served[R]] extends (...args: never[]) => infer T ? T : never;
 
 /** First message to a worker: what it is for. The trace target travels along, because a worker has its own copy of everything. */
 export interface Start {
-  readonly role: "operations" | "listener";
+  readonly role: keyof Served | "listener";
   readonly uri: string;
   readonly readOnly: boolean;
   readonly trace: string | undefined;

@@ -1,9 +1,10 @@
 import type { Tracer } from "../core/ports.ts";
 import { BlockingHypervisor } from "./hypervisor.ts";
+import { BlockingJudge } from "./judge.ts";
 import { Library } from "./library.ts";
 import { listen } from "./listener.ts";
 import { toPlain } from "./plain-error.ts";
-import type { Message, Reply, Request, Start } from "./protocol.ts";
+import type { Message, Reply, Request, Served, Start } from "./protocol.ts";
 
 /** Where a worker's messages come from and go to. */
 export interface Port {
@@ -15,14 +16,14 @@ export interface Port {
 
 /** Serves one worker thread: the start says what it is for, each request is one blocking operation. */
 export function serve(port: Port, tracerFor: (trace: string | undefined) => Tracer | undefined): void {
-  let hypervisor: BlockingHypervisor | undefined;
+  let target: Served[keyof Served] | undefined;
   let library: Library | undefined;
   let start: Start | undefined;
   const load = (trace: string | undefined, paths?: readonly string[]) => (library ??= new Library(tracerFor(trace), paths));
-  const open = ({ trace, libraryPaths, uri, readOnly }: Start) => new BlockingHypervisor(load(trace, libraryPaths), uri, readOnly);
+  const open = ({ role, trace, libraryPaths, uri, readOnly }: Start) => new (role === "judge" ? BlockingJudge : BlockingHypervisor)(load(trace, libraryPaths), uri, readOnly);
   port.receive((message) => {
     if (message === "stop") {
-      hypervisor?.[Symbol.dispose]();
+      target?.[Symbol.dispose]();
       return port.close();
     }
     if ("prepare" in message) return attempt(() => load(message.trace));
@@ -32,7 +33,7 @@ export function serve(port: Port, tracerFor: (trace: string | undefined) => Trac
       return;
     }
     if (start && hasEnded(start)) return; // asked for before this thread was abandoned: nobody waits, and nobody may be surprised
-    port.send(answer(message, () => (hypervisor ??= open(required(start)))));
+    port.send(answer(message, () => (target ??= open(required(start)))));
   });
 }
 
@@ -45,10 +46,11 @@ function attempt(work: () => unknown): void {
   }
 }
 
-function answer({ id, operation, args }: Request, hypervisor: () => BlockingHypervisor): Reply {
+function answer({ id, operation, args }: Request, open: () => Served[keyof Served]): Reply {
   try {
-    const target = hypervisor();
-    const method = target[operation] as (...args: readonly unknown[]) => unknown;
+    const target = open();
+    const method = (target as unknown as Record<string, (...args: readonly unknown[]) => unknown>)[operation];
+    if (!method) throw new TypeError(`Cannot serve ${operation}: it is not for this thread`);
     return { id, result: method.apply(target, [...args]) };
   } catch (error) {
     return { id, error: toPlain(error) };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { PAUSED_REASONS, DOMAIN_STATES } from "../../src/core/states.ts";
+import { XML_INVALID_SCHEMA } from "../../src/domain/ports.ts";
 import { VIR } from "../../src/libvirt/numbers.ts";
 import { C_TYPES, symbols, type SymbolName } from "../../src/libvirt/symbols.ts";
 import { OLDEST_LIBVIRT } from "../../src/core/build-info.ts";
@@ -39,6 +40,10 @@ describe("VIR", () => {
   test("VIR has the numbers of libvirt's API description", () => {
     const described = Object.keys(VIR).map((name) => [name, api.numbers.get(name)]);
     expect(Object.fromEntries(described)).toEqual(VIR);
+  });
+
+  test("XML_INVALID_SCHEMA has the number of libvirt's API description", () => {
+    expect(api.numbers.get("VIR_ERR_XML_INVALID_SCHEMA")).toBe(XML_INVALID_SCHEMA);
   });
 });
 
