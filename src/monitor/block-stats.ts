@@ -71,8 +71,14 @@ async function readWithRetries({ domains, areAll }: Wanted, { hypervisor, log, a
   return { found: new Map<string, StatsFields>(), timeouts };
 }
 
+/** Domains whose QEMU told its counters. One that was passed by still has names and paths of its disks, which libvirt knows itself. */
 function answered(stats: readonly DomainStats[]): Map<string, StatsFields> {
-  return new Map(stats.filter(({ fields }) => fields["block.count"] !== undefined).map(({ uuid, fields }) => [uuid, fields]));
+  return new Map(stats.filter(({ fields }) => hasCounters(fields)).map(({ uuid, fields }) => [uuid, fields]));
+}
+
+function hasCounters(fields: StatsFields): boolean {
+  const count = Number(fields["block.count"] ?? Number.NaN);
+  return count === 0 || Array.from({ length: count || 0 }).some((_, index) => fields[`block.${index}.rd.bytes`] !== undefined);
 }
 
 /** SIGSTOP and debuggers: such a process answers nobody. */

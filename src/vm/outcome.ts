@@ -1,5 +1,4 @@
-import type { Deadline } from "../core/deadline.ts";
-import { Deadline as Limit } from "../core/deadline.ts";
+import { Deadline } from "../core/deadline.ts";
 import { hasCode, OnevirtError } from "../core/errors.ts";
 import type { Clock, Log } from "../core/ports.ts";
 
@@ -35,7 +34,7 @@ export async function settle<T>(change: Change<T>, { clock, log, lookSeconds }: 
     return await change.call();
   } catch (error) {
     if (!hasCode(error, "TIMED_OUT", "CONNECTION_LOST")) throw error;
-    const found = await change.look(Limit.after(lookSeconds, clock));
+    const found = await change.look(Deadline.after(lookSeconds, clock));
     log.log("WARN", `${error.message}; looked again: ${found.now}${"because" in found ? `, ${found.because}` : ""}`);
     if (found.now === "done") return undefined;
     throw asVerdict(change, error, found);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { Guest, lab, on, REMOTE, rootOn, syncedTree, until, userMessage } from "../support/lab.ts";
 
 const MINUTE = 60_000;
@@ -57,15 +57,29 @@ describe("with one QEMU stopped", () => {
     expect({ code: cancel.exitCode, listed: (await on("hosta", "virsh -c qemu:///system list --name")).stdout.includes("one-2002") }).toEqual({ code: 0, listed: false });
   }, 2 * MINUTE);
 
-  test("poll gets past a QEMU that stops answering without looking stopped, and leaves it alone afterwards", async () => {
-    // A debugger's stop shows as "t"; what only libvirt can find out is a monitor that is silent: its socket is taken away from QEMU.
+  test("poll gets past a QEMU that hangs without looking stopped, names it, and leaves it alone afterwards", async () => {
     const pid = (await rootOn("hosta", "cat /run/libvirt/qemu/one-2003.pid")).stdout.trim();
-    await rootOn("hosta", `for task in /proc/${pid}/task/*; do :; done; kill -STOP ${pid}`);
-    const first = await on("hosta", `${REMOTE}/poll one-2001 hosta 2001 hosta`);
-    await rootOn("hosta", `kill -CONT ${pid}`);
-    expect({ code: first.exitCode, stdout: first.stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^STATE=a .*DISKRDBYTES=/) });
+    using _frozen = freeze(pid);
+    const [first, seconds] = await timed(() => on("hosta", `${REMOTE}/poll -t`));
+    const [second, again] = await timed(() => on("hosta", `${REMOTE}/poll -t`));
+    const [single] = await timed(() => on("hosta", `${REMOTE}/poll one-2001 hosta 2001 hosta`));
+    const others = { "one-2001": true, "one-2003": false, "one-2004": true };
+    expect({ code: first.exitCode, disks: disks(first.stdout), stderr: first.stderr, waited: seconds > 2 && seconds < 8 }).toEqual({ code: 0, disks: others, stderr: expect.stringContaining('QEMU of "one-2003" does not answer'), waited: true });
+    expect({ code: second.exitCode, disks: disks(second.stdout), stderr: second.stderr, quicker: again < seconds }).toEqual({ code: 0, disks: others, stderr: expect.stringContaining('QEMU of "one-2003" does not answer'), quicker: true });
+    expect(single).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^STATE=a .*DISKRDBYTES=/) });
   }, MINUTE);
 });
+
+/** Takes a process off the processor without stopping it: /proc shows it in an uninterruptible wait, as on storage that hangs. */
+function freeze(pid: string): Disposable {
+  const old = existsSync("/sys/fs/cgroup/freezer"); // cgroups v1
+  const group = old ? "/sys/fs/cgroup/freezer/onevirt-test" : "/sys/fs/cgroup/onevirt-test";
+  const [file, frozen, thawed] = old ? ["freezer.state", "FROZEN", "THAWED"] : ["cgroup.freeze", "1", "0"];
+  mkdirSync(group, { recursive: true });
+  writeFileSync(`${group}/cgroup.procs`, pid);
+  writeFileSync(`${group}/${file}`, frozen ?? "");
+  return { [Symbol.dispose]: () => writeFileSync(`${group}/${file}`, thawed ?? "") };
+}
 
 describe("with libvirtd stopped", () => {
   let guest: Guest;

@@ -11,6 +11,8 @@ const WILD = "812410d8-4ef6-4094-8fbd-3277840e343d";
 
 const NET = { "net.count": 2, "net.0.rx.bytes": 900n, "net.0.tx.bytes": 1200n, "net.1.rx.bytes": 36n, "net.1.tx.bytes": 12n } satisfies StatsFields;
 const BLOCK = { "block.count": 2, "block.0.rd.bytes": 314884608n, "block.0.wr.bytes": 1089536n, "block.0.rd.reqs": 2663n, "block.0.wr.reqs": 266n, "block.1.rd.bytes": 2n, "block.1.wr.bytes": 1n, "block.1.rd.reqs": 1n, "block.1.wr.reqs": 1n } satisfies StatsFields;
+/** What libvirt gives of a domain whose QEMU it passes by (NOWAIT): what it knows itself, and no counter. */
+const PASSED_BY = { "block.count": 1, "block.0.name": "vda", "block.0.path": "/disk.0" } satisfies StatsFields;
 const NO_DISK = { "block.count": 0 } satisfies StatsFields;
 
 const one: FakeDomain = { name: "one-9001", uuid: ONE, fields: { ...NET, ...BLOCK }, maxMemoryKiB: 131072 };
@@ -242,7 +244,7 @@ describe("poll and a QEMU that does not answer", () => {
     for (let left = times; left > 0; left--) {
       world.hypervisor.next("stats", (proceed) => proceed()); // state and interfaces
       world.hypervisor.hangs("stats");
-      world.hypervisor.next("stats", async (proceed) => ((await proceed()) as { uuid: string; fields: StatsFields }[]).map((each) => (each.uuid === uuid ? { ...each, fields: {} } : each)));
+      world.hypervisor.next("stats", async (proceed) => ((await proceed()) as { uuid: string; fields: StatsFields }[]).map((each) => (each.uuid === uuid ? { ...each, fields: PASSED_BY } : each)));
     }
   }
   const blockCalls = (world: World) => world.hypervisor.calls.filter((call) => /block/.test(call));
