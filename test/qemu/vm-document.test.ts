@@ -35,8 +35,19 @@ describe("deploy of a VM document", () => {
     const { exitCode, stdout } = await on("hosta", `${REMOTE}/deploy ${DIRECTORY}/deployment.0 hosta 140 hosta`, vm);
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^[0-9a-f-]{36}\n$/) });
     await until("its agent answers", async () => (await on("hosta", `virsh -c qemu:///system qemu-agent-command one-140 '{"execute":"guest-ping"}'`)).exitCode === 0);
-    const { stdout: shares } = await on("hosta", "virsh -c qemu:///system schedinfo one-140 | grep cpu_shares");
-    expect(shares).toMatch(/cpu_shares\s*:\s*512/);
+  }, MINUTE);
+
+  test("gives a VM with CPU=1 twice the share of one with CPU=0.5, as the kernel has it", async () => {
+    const whole = vm.replaceAll("140", "142").replace("<![CDATA[0.5]]>", "<![CDATA[1]]>").replace("02:00:0a:00:00:8c", "02:00:0a:00:00:8e");
+    await lab("domain", "one-142", "--vm-dir", `${DATASTORE}/142`);
+    try {
+      expect(await on("hosta", `${REMOTE}/deploy ${DATASTORE}/142/deployment.0 hosta 142 hosta`, whole)).toMatchObject({ exitCode: 0 });
+      const shares = async (name: string) => /cpu_shares\s*:\s*(\d+)/.exec((await on("hosta", `virsh -c qemu:///system schedinfo ${name}`)).stdout)?.[1];
+      expect([await shares("one-140"), await shares("one-142")]).toEqual(["512", "1024"]);
+    } finally {
+      await on("hosta", `${REMOTE}/cancel one-142 hosta 142 hosta`);
+      rmSync(`${DATASTORE}/142`, { recursive: true, force: true });
+    }
   }, MINUTE);
 
   test("keeps the generated document, which says no more and no less than the VM", async () => {
