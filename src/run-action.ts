@@ -1,6 +1,7 @@
 import type { Action, ActionInput } from "./actions/action.ts";
 import { findAction, type ActionName } from "./actions/table.ts";
 import { findTree, openContext, readGeneration, type Surroundings } from "./context.ts";
+import type { Deadline } from "./core/deadline.ts";
 import { ERRORS, messageOf, OnevirtError } from "./core/errors.ts";
 import { failureLines, logLine } from "./core/report.ts";
 import { openTracer } from "./host/trace.ts";
@@ -15,8 +16,9 @@ export async function runAction(name: string, argv: readonly string[], thread: T
   const row = findAction(name);
   try {
     if (!row) throw new OnevirtError("BAD_ARGUMENT", `there is no action ${JSON.stringify(name)}`, { hint: "onevirt help lists them" });
-    const input = { arguments: readArguments(row, name, argv), stdin: row.stdin === "none" ? "" : await readStdin() } satisfies ActionInput;
+    const args = readArguments(row, name, argv);
     using context = await openContext(name as ActionName, surroundings);
+    const input = { arguments: args, stdin: row.stdin === "none" ? "" : await stdinWithin(context.deadline) } satisfies ActionInput;
     const answer = await (await row.load()).run(input, context);
     if (answer !== "") console.log(answer);
     return 0;
@@ -39,6 +41,17 @@ export function readArguments(row: Action, name: string, argv: readonly string[]
   const missing = row.arguments.find(({ optional, mayBeEmpty }, index) => (argv[index] === undefined ? !optional : argv[index] === "" && !mayBeEmpty && !optional));
   if (missing) throw new OnevirtError("BAD_ARGUMENT", `the argument ${missing.name} is missing`, { hint: usage });
   return Object.fromEntries(argv.map((value, index) => [row.arguments[index]?.name ?? "", value]));
+}
+
+/** A caller that neither writes nor closes its end is not waited for longer than the action may take. */
+async function stdinWithin(deadline: Deadline): Promise<string> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new OnevirtError("TIMED_OUT", "Cannot read the document: stdin did not end in time")), Math.min(deadline.remainingMs(), 0x7fff_ffff));
+  try {
+    return await Promise.race([readStdin(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function readStdin(): Promise<string> {

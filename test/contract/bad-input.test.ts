@@ -57,6 +57,15 @@ describe("deploy", () => {
     expect(bad.stderr).toMatch(/^ERROR MESSAGE --8<------\nCould not create domain from .*: .*stdin is empty\.\nERROR MESSAGE ------>8--\n$/);
   });
 
+  test("does not wait for a stdin that never ends", async () => {
+    using tree = new ExecutableTree({ conf: "LIMIT_DEPLOY=1\n" });
+    const child = Bun.spawn([`${tree.root}/vmm/kvm/deploy`, tree.deploymentFile, "h", "7", "h"], { stdin: "pipe", stdout: "pipe", stderr: "pipe", env: { PATH: process.env.PATH ?? "" } });
+    child.stdin.write("<domain>");
+    await child.stdin.flush();
+    const [stdout, stderr, exitCode] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+    expect({ stdout, stderr, exitCode, left: readdirSync(tree.vmDirectory) }).toEqual({ stdout: "", exitCode: 1, left: [], stderr: `Could not create domain from ${tree.deploymentFile}: Cannot read the document: stdin did not end in time.\n` });
+  });
+
   test("makes the directory of the VM, and takes it away again when the document is refused", async () => {
     using tree = new ExecutableTree();
     const file = `${tree.root}/datastores/0/8/deployment.0`;
