@@ -6,7 +6,7 @@ import { allImports, folderOf, packageOf, TOP } from "./source-imports.ts";
 const DEPENDENCIES: Readonly<Record<string, { readonly in: RegExp; readonly because: string }>> = {
   citty: { in: /^src\/cli\//, because: "sub-commands, options and usage of what people type" },
   consola: { in: /^src\/cli\//, because: "messages to people on a terminal" },
-  "fast-xml-parser": { in: /^src\/codec\/xml\.ts$/, because: "VM documents, where an empty CDATA section differs from an empty element; the runtime's parser cannot tell them apart" },
+  "fast-xml-parser": { in: /^src\/codec\/xml\.ts$/, because: "VM documents that the runtime's strict parser refuses, such as those with control characters" },
   zod: { in: /^src\/config\/schema\.ts$/, because: "config check names each bad value; the hot path never loads it" },
 };
 
