@@ -165,7 +165,6 @@ describe("a libvirtd that is restarted while shutdown waits", () => {
     const other = await syncedTree(["hosta"], { kvmrc: "SHUTDOWN_TIMEOUT=40\n" });
     try {
       await guest.deploy("hosta");
-      await on("hosta", `virsh -c qemu:///system suspend ${guest.uuid} && virsh -c qemu:///system resume ${guest.uuid}`);
       const waiting = guest.act("hosta", "shutdown");
       await lab("restart", "hosta");
       await on("hosta", `virsh -c qemu:///system destroy ${guest.uuid}`);
