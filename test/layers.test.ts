@@ -29,10 +29,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   domain: { floor: 3, imports: ["core", "codec"], packages: PURE },
   monitor: { floor: 4, imports: ["core", "codec", "vm"], packages: PURE },
   actions: { floor: 5, imports: ["core", "codec", "vm", "domain", "monitor"], packages: PURE },
+  probes: { floor: 5, imports: ["core", "codec", "vm", "domain", "monitor"], packages: PURE },
+  agent: { floor: 6, imports: ["core", "codec", "vm", "domain", "monitor", "probes"], packages: PURE },
   driver: { floor: 6, imports: ["core", "codec", "src/actions/table.ts"], packages: PURE },
-  remotes: { floor: 6, imports: ["core", "src/actions/table.ts", "src/host/libc.ts"], packages: ["node:fs", "node:path"] },
-  cli: { floor: 7, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "actions", "driver", "remotes", "top"], packages: [...SYSTEM, ...PURE, "citty", "consola"] },
-  top: { floor: 8, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "actions", "driver", "remotes", "cli"], packages: SYSTEM },
+  remotes: { floor: 6, imports: ["core", "src/actions/table.ts", "src/probes/table.ts", "src/host/libc.ts"], packages: ["node:fs", "node:path"] },
+  cli: { floor: 7, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "actions", "probes", "agent", "driver", "remotes", "top"], packages: [...SYSTEM, ...PURE, "citty", "consola"] },
+  top: { floor: 8, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "actions", "probes", "agent", "driver", "remotes", "cli"], packages: SYSTEM },
 };
 
 /** Modules that only these files may import, beyond what the table says. */
@@ -47,7 +49,7 @@ const ONLY_IN: Readonly<Record<string, RegExp>> = {
 const LONGEST_FILE = 300;
 
 /** Tables: one entry a line, and no logic to get lost in. */
-const MAY_BE_LONGER: ReadonlySet<string> = new Set(["src/core/settings.ts", "src/actions/table.ts", "src/driver/action-table.ts"]);
+const MAY_BE_LONGER: ReadonlySet<string> = new Set(["src/core/settings.ts", "src/actions/table.ts", "src/probes/table.ts", "src/driver/action-table.ts"]);
 
 describe("layers", () => {
   test("layers has a row for every folder of src", () => {

@@ -25,9 +25,9 @@ export interface Action {
   /** Path of the launcher in the remotes tree. */
   readonly script: `vmm/kvm/${string}`;
   readonly arguments: readonly ActionArgument[];
-  /** "domain": a libvirt document, as XML or base64. "none": stdin is left unread, whatever oned sends. */
-  readonly stdin: "none" | "domain";
-  readonly stdout: "none" | "deploy-id" | "poll";
+  /** "domain": a libvirt document, "message": the driver message, each as XML or base64. "none": stdin is left unread, whatever oned sends. */
+  readonly stdin: "none" | "domain" | "message";
+  readonly stdout: "none" | "deploy-id" | "poll" | "snapshot-name";
   /** Variables of kvmrc that the action reads. */
   readonly settings: readonly VariableName[];
   /** Seconds until the whole action ends by itself; null: no limit unless the administrator sets LIMIT_<ACTION>. */

@@ -26,6 +26,9 @@ const DIRECT: Readonly<Record<string, string>> = {
   help: "Explain a command or an action: onevirt help deploy",
 };
 
+/** What an action reads, by the word in its row. */
+const STDIN = { none: "not read", domain: "the libvirt domain document, as XML or base64", message: "the driver message, as XML or base64" } as const;
+
 /** Runs an operator command. Gives the exit code: 0, 1 for a failure, 2 for a wrong call. */
 export async function runCli(argv: readonly string[]): Promise<number> {
   const [name = "help", ...rest] = argv;
@@ -110,7 +113,7 @@ function actionHelp(name: string, { summary, arguments: args, settings, limitSec
   return [
     `onevirt vmm ${name} ${args.map((each) => (each.optional ? `[${each.name}]` : each.name)).join(" ")}`, "", summary, "",
     ...args.map((each) => `  ${each.name.padEnd(17)}${each.about}`), "",
-    `Standard input: ${stdin === "domain" ? "the libvirt domain document, as XML or base64" : "not read"}`,
+    `Standard input: ${STDIN[stdin]}`,
     `Limit: ${limit}; LIMIT_${name.toUpperCase()} in onevirt.conf changes it`, `Settings: ${settings.join(", ")}`,
     "Exit codes: 0 done; 1 not done; 2 wrong call; 3 outcome unknown",
   ].join("\n");

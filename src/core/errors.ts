@@ -18,6 +18,7 @@ export const ERRORS = {
   NOT_DONE: { exit: 1, retry: true },
   NOT_SUPPORTED: { exit: 1, retry: false },
   OUTCOME_UNKNOWN: { exit: 3, retry: false },
+  SNAPSHOT_NOT_FOUND: { exit: 1, retry: false },
   TIMED_OUT: { exit: 1, retry: true },
 } as const satisfies Record<string, { exit: number; retry: boolean }>;
 

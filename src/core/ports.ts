@@ -1,6 +1,8 @@
 import type { Deadline } from "./deadline.ts";
-import type { DomainState } from "./states.ts";
+import type { Hypervisor } from "./hypervisor.ts";
 import type { Settings } from "./settings.ts";
+
+export type * from "./hypervisor.ts";
 
 /** Time, so that tests need none. */
 export interface Clock {
@@ -9,82 +11,6 @@ export interface Clock {
   /** Wall clock, milliseconds since 1970. */
   nowMs(): number;
   sleep(ms: number): Promise<void>;
-}
-
-/** A domain as libvirt names it. */
-export interface DomainIdentity {
-  readonly name: string;
-  readonly uuid: string;
-  /** libvirt's id of a running domain; -1 when inactive. */
-  readonly id: number;
-}
-
-export interface DomainStatus extends DomainIdentity {
-  readonly state: DomainState;
-  /** Reason number of the state (virDomain*Reason). */
-  readonly reason: number;
-}
-
-/** Typed parameters of virConnectGetAllDomainStats by libvirt's own names, for instance `block.0.rd.bytes`. */
-export type StatsFields = Readonly<Record<string, number | bigint | string | boolean>>;
-
-export interface DomainStats extends DomainIdentity {
-  readonly fields: StatsFields;
-}
-
-/** Groups of virConnectGetAllDomainStats. "state" and "interface" never ask QEMU; the others may hang with it (bun-notes 4.5). */
-export type StatsGroup = "state" | "cpu" | "balloon" | "vcpu" | "interface" | "block";
-
-/** A listener for the end of one domain. An event is a reason to look, `find` has the last word. */
-export interface StopWatch extends Disposable {
-  /** True as soon as the domain was seen to stop, also before this call; false at the deadline, or when the listener was lost (libvirtd restarted). */
-  stopped(deadline: Deadline): Promise<boolean>;
-}
-
-/** How a guest is asked to power off. "default" lets libvirt choose: the agent when connected, else ACPI. */
-export type ShutdownMode = "default" | "acpi" | "agent";
-
-export interface HypervisorVersions {
-  /** libvirt.so on this machine, e.g. "9.0.0". */
-  readonly library: string;
-  /** The daemon behind the connection. */
-  readonly daemon: string;
-  /** Driver name, e.g. "QEMU". */
-  readonly type: string;
-}
-
-/**
- * libvirt, as actions and probes see it: names and plain objects in, plain objects out.
- *
- * Every method ends at its deadline with TIMED_OUT. The call behind it is then abandoned, not cancelled: it may still
- * take effect, so whoever changed something must look again (`vm/outcome.ts`). The next call uses a fresh connection.
- * Errors: DOMAIN_NOT_FOUND, LIBVIRT_UNREACHABLE and CONNECTION_LOST (state unknown!), LIBVIRT_MISSING, INVALID_STATE, LIBVIRT_FAILED, TIMED_OUT.
- */
-export interface Hypervisor {
-  readonly uri: string;
-  /** The domain with this name, UUID or numeric id, resolved as virsh does (actions.md 6.1); undefined when libvirt says that there is none. */
-  find(ref: string, deadline: Deadline): Promise<DomainStatus | undefined>;
-  /** Starts a transient domain (virDomainCreateXML). */
-  create(xml: string, deadline: Deadline): Promise<DomainIdentity>;
-  destroy(uuid: string, deadline: Deadline): Promise<void>;
-  shutdown(uuid: string, mode: ShutdownMode, deadline: Deadline): Promise<void>;
-  reboot(uuid: string, deadline: Deadline): Promise<void>;
-  reset(uuid: string, deadline: Deadline): Promise<void>;
-  /** Begins to listen for the end of a domain. Resolves when libvirt has registered the listener, so that nothing that is asked for afterwards can be missed. */
-  watchStop(uuid: string, deadline: Deadline): Promise<StopWatch>;
-  /** The domain's document; `secure` includes passwords. */
-  domainXml(uuid: string, options: { readonly secure?: boolean }, deadline: Deadline): Promise<string>;
-  /** The metadata element of one namespace; undefined when the domain has none (VIR_ERR_NO_DOMAIN_METADATA). */
-  metadata(uuid: string, namespace: string, deadline: Deadline): Promise<string | undefined>;
-  /** Makes libvirt know a snapshot again (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE). */
-  redefineSnapshot(uuid: string, xml: string, deadline: Deadline): Promise<void>;
-  /** All active domains in the order of their ids. Never waits for a QEMU. */
-  list(deadline: Deadline): Promise<readonly DomainStatus[]>;
-  /** Statistics of the active domains (of `uuids` only, when given), never waiting for a domain whose job is held (NOWAIT). Still needs its deadline. */
-  stats(groups: readonly StatsGroup[], uuids: readonly string[] | undefined, deadline: Deadline): Promise<readonly DomainStats[]>;
-  /** Maximum memory in KiB (virDomainGetInfo), without asking QEMU. Domains that vanished are absent. */
-  maxMemoryKiB(uuids: readonly string[], deadline: Deadline): Promise<Readonly<Record<string, number>>>;
-  versions(deadline: Deadline): Promise<HypervisorVersions>;
 }
 
 /** What a file name is, without following links. */
@@ -215,6 +141,8 @@ export interface Context {
   readonly settings: Settings;
   readonly generation: Generation;
   readonly hypervisor: Hypervisor;
+  /** libvirt behind another URI, for instance the destination of a migration. The caller closes it. */
+  readonly hypervisorAt: (uri: string) => Hypervisor & Disposable;
   readonly files: Files;
   readonly commands: Commands;
   readonly processes: ProcessTable;
