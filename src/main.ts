@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { findAction } from "./actions/table.ts";
+import { residentSocket } from "./resident/socket-path.ts";
+import { ResidentThread } from "./resident/thread.ts";
 import { startThread } from "./thread.ts";
 
 /** Names under which the executable is oned's driver process. */
@@ -22,9 +25,10 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
   return (await import("./cli/root.ts")).runCli(argv);
 }
 
-/** The thread goes first: it loads libvirt while this one reads code and configuration. */
+/** The thread goes first: the agent's when there is one, else one of our own, which loads libvirt while this one reads code and configuration. */
 async function action(name: string, argv: readonly string[]): Promise<number> {
-  const thread = startThread();
+  const resident = residentSocket(process.env.ONEVIRT_RESIDENT);
+  const thread = existsSync(resident) ? new ResidentThread(resident, startThread) : startThread();
   return (await import("./run-action.ts")).runAction(name, argv, thread);
 }
 

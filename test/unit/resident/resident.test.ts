@@ -1,0 +1,154 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Deadline } from "../../../src/core/deadline.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import { HostFiles } from "../../../src/host/files.ts";
+import { GuardedThread } from "../../../src/libvirt/guarded-thread.ts";
+import type { Message, Reply, Request } from "../../../src/libvirt/protocol.ts";
+import type { Thread } from "../../../src/libvirt/worker-call.ts";
+import { Frames } from "../../../src/resident/frames.ts";
+import { ResidentServer } from "../../../src/resident/server.ts";
+import { ResidentThread } from "../../../src/resident/thread.ts";
+
+/** A thread that answers each request with what `serve` makes of it; undefined is no answer. */
+class ScriptedThread implements Thread {
+  onmessage: Thread["onmessage"] = null;
+  onerror: Thread["onerror"] = null;
+  readonly seen: Message[] = [];
+
+  constructor(private readonly serve: (request: Request) => unknown) {}
+
+  postMessage(message: Message): void {
+    this.seen.push(message);
+    if (typeof message !== "object" || !("operation" in message)) return;
+    const result = this.serve(message);
+    if (result !== undefined) queueMicrotask(() => this.onmessage?.({ data: { id: message.id, result } } as MessageEvent<Reply>));
+  }
+  unref(): void {}
+}
+
+interface Scene extends Disposable {
+  readonly path: string;
+  /** Threads that the agent started. */
+  readonly agents: ScriptedThread[];
+  /** Threads that the action started by itself. */
+  readonly own: ScriptedThread[];
+  agent(serve: (request: Request) => unknown): ResidentServer;
+  action(role?: "operations"): GuardedThread<"operations">;
+}
+
+function scene(): Scene {
+  const directory = mkdtempSync(join(tmpdir(), "resident-"));
+  const path = join(directory, "libvirt.sock");
+  const agents: ScriptedThread[] = [];
+  const own: ScriptedThread[] = [];
+  const open: Disposable[] = [];
+  const start = (list: ScriptedThread[], serve: (request: Request) => unknown) => () => {
+    const thread = new ScriptedThread(serve);
+    list.push(thread);
+    return thread;
+  };
+  return {
+    path, agents, own,
+    agent: (serve) => keep(open, new ResidentServer(path, new HostFiles(), start(agents, serve))),
+    action: () => keep(open, new GuardedThread("operations", { uri: "test:///default", startWorker: () => new ResidentThread(path, start(own, () => "by itself")) })),
+    [Symbol.dispose]: () => {
+      for (const each of open.reverse()) each[Symbol.dispose]();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+function keep<T extends Disposable>(list: Disposable[], each: T): T {
+  list.push(each);
+  return each;
+}
+
+const within = (seconds: number) => Deadline.after(seconds, systemClock);
+const ask = (thread: GuardedThread<"operations">, seconds = 5) => thread.call("versions", [], "ask", within(seconds)) as Promise<unknown>;
+
+describe("resident", () => {
+  test("an action is served by the agent's thread, and starts none of its own", async () => {
+    using here = scene();
+    here.agent(({ operation }) => ({ operation, big: 1n << 60n }));
+    expect(await ask(here.action())).toEqual({ operation: "versions", big: 1n << 60n });
+    expect({ agents: here.agents.length, own: here.own.length }).toEqual({ agents: 1, own: 0 });
+  });
+
+  test("the next action gets the same thread, with its connection", async () => {
+    using here = scene();
+    here.agent(() => "yes");
+    const first = here.action();
+    await ask(first);
+    first[Symbol.dispose]();
+    await Bun.sleep(30);
+    await ask(here.action());
+    expect(here.agents.length).toBe(1);
+  });
+
+  test("without an agent the action works by itself", async () => {
+    using here = scene();
+    expect(await ask(here.action())).toBe("by itself");
+  });
+
+  test("an agent that does not greet is not waited for", async () => {
+    using here = scene();
+    const silent = Bun.listen({ unix: here.path, socket: { data: () => undefined } });
+    expect(await ask(here.action())).toBe("by itself");
+    silent.stop(true);
+  });
+
+  test("an agent that ends during a call is a lost connection, and the call is not made twice", async () => {
+    using here = scene();
+    const agent = here.agent(() => undefined);
+    const action = here.action();
+    const answer = ask(action).catch((error: unknown) => error);
+    await Bun.sleep(50);
+    agent[Symbol.dispose]();
+    expect(await answer).toMatchObject({ code: "CONNECTION_LOST" });
+    expect(here.own.flatMap(({ seen }) => seen.filter((message) => typeof message === "object" && "operation" in message))).toEqual([]);
+    expect(await ask(action)).toBe("by itself");
+  });
+
+  test("a thread left during a call is not given to anybody else", async () => {
+    using here = scene();
+    here.agent(({ operation }) => (operation === "list" ? undefined : "fresh"));
+    const stuck = here.action();
+    await stuck.call("list", [], "list", within(0.1)).catch(() => undefined);
+    expect(await ask(here.action())).toBe("fresh");
+    expect(here.agents.length).toBe(2);
+  });
+
+  test("at most eight threads are lent, and who comes then works by himself", async () => {
+    using here = scene();
+    here.agent(({ operation }) => (operation === "list" ? undefined : "lent"));
+    const waiting = Array.from({ length: 8 }, () => here.action().call("list", [], "list", within(1)).catch(() => "late"));
+    await Bun.sleep(50);
+    expect(await ask(here.action())).toBe("by itself");
+    expect(here.agents.length).toBe(8);
+    await Promise.all(waiting);
+  });
+});
+
+describe("frames", () => {
+  test("messages survive every cut of the stream, and a socket that takes one byte at a time", () => {
+    const sent: number[] = [];
+    const writer = new Frames();
+    const slow = { write: (bytes: Uint8Array) => (sent.push(bytes[0] ?? 0), 1) };
+    const messages = [{ id: 1, result: { a: 1n, b: undefined } }, "ready"];
+    for (const message of messages) writer.send(slow, message);
+    while (sent.length < 10_000) {
+      const before = sent.length;
+      writer.drain(slow);
+      if (sent.length === before) break;
+    }
+    const reader = new Frames();
+    expect(sent.flatMap((byte) => reader.receive(Uint8Array.of(byte)))).toEqual(messages);
+  });
+
+  test("a length that cannot be is refused", () => {
+    expect(() => new Frames().receive(Uint8Array.of(255, 255, 255, 255))).toThrow("Cannot read a frame");
+  });
+});
