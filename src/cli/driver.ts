@@ -9,6 +9,8 @@ import type { DriverOptions } from "../driver/options.ts";
 import type { Recorder } from "../driver/ports.ts";
 import { RemotesSync } from "../driver/remotes-sync.ts";
 import type { DriverSettings } from "../driver/settings.ts";
+import { Queue } from "../driver/queue.ts";
+import { SessionShelf } from "../driver/session-shelf.ts";
 import { Slots } from "../driver/slots.ts";
 import { debugFile, environmentOf, priorityOf, settingsOf } from "../driver/start.ts";
 import type { Environment } from "../driver/start.ts";
@@ -63,9 +65,10 @@ async function serve(settings: DriverSettings, environment: Environment): Promis
   const ending = { begun: new AbortController(), abandoned: new AbortController() };
   const output = new LineWriter(() => driver.finalize());
   const common = { settings, processes: new ChildProcesses(home, environment), frontEnd: frontEndFiles, timers: systemTimers };
+  const queue = new Queue(settings.options);
   const driver = new Driver({
     ...common, output,
-    slots: new Slots(settings.options.threads),
+    queue, slots: new Slots(settings.options.threads), shelf: new SessionShelf((host) => queue.waitsFor(host), systemTimers),
     sync: new RemotesSync(settings, common.processes, frontEndFiles, systemTimers, ending.abandoned.signal),
     token: () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex"),
     recorder: recorderTo(settings.options),

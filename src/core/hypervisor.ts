@@ -1,4 +1,5 @@
 import type { Deadline } from "./deadline.ts";
+import type { OnevirtError } from "./errors.ts";
 import type { DomainState } from "./states.ts";
 
 /** A domain as libvirt names it. */
@@ -29,6 +30,23 @@ export type StatsGroup = "state" | "cpu" | "balloon" | "vcpu" | "interface" | "b
 export interface StopWatch extends Disposable {
   /** True as soon as the domain was seen to stop, also before this call; false at the deadline, or when the listener was lost (libvirtd restarted). */
   stopped(deadline: Deadline): Promise<boolean>;
+}
+
+/** What libvirt reports of a domain's life (virDomainEventType). An event is a reason to look: `find` has the last word. */
+export type LifecycleKind = "defined" | "undefined" | "started" | "suspended" | "resumed" | "stopped" | "shutdown" | "pmsuspended" | "crashed";
+
+export interface LifecycleEvent {
+  readonly uuid: string;
+  readonly name: string;
+  readonly kind: LifecycleKind;
+  /** Number of virDomainEvent*DetailType. */
+  readonly detail: number;
+}
+
+/** A listener for the life of all domains. */
+export interface LifecycleWatch extends Disposable {
+  /** Kept when the listener was lost, with the reason: events may have been missed since, so everything is to be looked at again. */
+  readonly lost: Promise<OnevirtError>;
 }
 
 /** How a guest is asked to power off. "default" lets libvirt choose: the agent when connected, else ACPI. */
@@ -62,6 +80,8 @@ export interface Hypervisor {
   reset(uuid: string, deadline: Deadline): Promise<void>;
   /** Begins to listen for the end of a domain. Resolves when libvirt has registered the listener, so that nothing that is asked for afterwards can be missed. */
   watchStop(uuid: string, deadline: Deadline): Promise<StopWatch>;
+  /** Begins to report the life of all domains. Resolves when libvirt has registered the listener. */
+  watchLifecycle(report: (event: LifecycleEvent) => void, deadline: Deadline): Promise<LifecycleWatch>;
   /** The domain's document; `secure` includes passwords. */
   domainXml(uuid: string, options: { readonly secure?: boolean }, deadline: Deadline): Promise<string>;
   /** The metadata element of one namespace; undefined when the domain has none (VIR_ERR_NO_DOMAIN_METADATA). */
@@ -182,6 +202,12 @@ export interface JobPort {
   disk(uuid: string, disk: string, deadline: Deadline): Promise<BlockJob | undefined>;
   /** virDomainBlockJobAbort; `pivot` makes the copy the disk. */
   endDisk(uuid: string, disk: string, options: { readonly pivot?: boolean }, deadline: Deadline): Promise<void>;
+  /** Bandwidth of a migration that runs, MiB/s. */
+  setMaxSpeed(uuid: string, mibPerSecond: number, deadline: Deadline): Promise<void>;
+  /** Downtime that a migration that runs may cause, ms. */
+  setMaxDowntime(uuid: string, ms: number, deadline: Deadline): Promise<void>;
+  /** Switches a migration that was started with POSTCOPY over. From then on the guest cannot come back. */
+  startPostCopy(uuid: string, deadline: Deadline): Promise<void>;
 }
 
 /** Typed parameters of virDomainMigrate3 by libvirt's names (VIR_MIGRATE_PARAM_*). An array repeats the name, as migrate_disks does. */
@@ -192,10 +218,6 @@ export interface MigrationPort {
   migrate(uuid: string, destinationUri: string, flags: number, parameters: MigrationParameters, deadline: Deadline): Promise<void>;
   /** virDomainMigrateToURI3, peer to peer: the source daemon connects. */
   migrateToUri(uuid: string, destinationUri: string, flags: number, parameters: MigrationParameters, deadline: Deadline): Promise<void>;
-  /** MiB/s. */
-  setMaxSpeed(uuid: string, mibPerSecond: number, deadline: Deadline): Promise<void>;
-  setMaxDowntime(uuid: string, ms: number, deadline: Deadline): Promise<void>;
-  startPostCopy(uuid: string, deadline: Deadline): Promise<void>;
 }
 
 /** How a CPU compares with the host's (virCPUCompareResult). */

@@ -7,7 +7,7 @@ import { runAction } from "./engine.ts";
 import type { Request } from "./facts.ts";
 import { Journal } from "./journal.ts";
 import { FAREWELL_SECONDS, LAST_GRACE_SECONDS } from "./limits.ts";
-import { Queue, sameId } from "./queue.ts";
+import { sameId } from "./queue.ts";
 import { noticing } from "./supervise.ts";
 import type { World } from "./world.ts";
 
@@ -28,14 +28,11 @@ export interface Ending {
 export class Driver {
   /** Settles when the driver has ended: nothing runs any more. */
   readonly ended: Promise<void>;
-  readonly #queue: Queue;
   readonly #running = new Set<Running>();
   #settleEnded: () => void = () => undefined;
   #isEnding = false;
 
   constructor(private readonly world: World, private readonly ending: Ending) {
-    const { threads, parallel } = world.settings.options;
-    this.#queue = new Queue({ threads, parallel });
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve));
   }
 
@@ -53,7 +50,8 @@ export class Driver {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.ending.begun.abort();
-    this.#queue.close();
+    this.world.queue.close();
+    this.world.shelf.clear();
     const stop = this.world.timers.after(FAREWELL_SECONDS * 1000, () => this.abandon());
     void this.ended.then(stop);
     this.#endWhenIdle();
@@ -86,7 +84,7 @@ export class Driver {
     const host = peekHost(request.payload);
     const journal = new Journal(this.world.output, request.id);
     const stop = noticing((seconds) => journal.queued(`its turn on ${host ?? "the front-end"}`, seconds), this.world.timers);
-    this.#queue.add(request.id, host, (release) => (stop(), void this.#run(request, release)), stop);
+    this.world.queue.add(request.id, host, (release) => (stop(), void this.#run(request, release)), stop);
   }
 
   async #run(request: Request, release: () => void): Promise<void> {
@@ -103,7 +101,7 @@ export class Driver {
   #cancel(id: string): void {
     const running = [...this.#running].find((each) => sameId(each.id, id) && !each.control.signal.aborted);
     if (running) running.control.abort();
-    else this.#queue.remove(id);
+    else this.world.queue.remove(id);
     this.world.output.line(logLine("I", id, `Driver command for ${id} cancelled`));
   }
 

@@ -42,6 +42,11 @@ export class Queue {
     this.#next();
   }
 
+  /** Whether a request for this host waits. */
+  waitsFor(host: string): boolean {
+    return this.#waiting.some((waiting) => waiting.host === host);
+  }
+
   /** Takes out the first waiting request of this VM; says whether there was one. */
   remove(id: string): boolean {
     const at = this.#waiting.findIndex((waiting) => sameId(waiting.id, id));

@@ -56,6 +56,11 @@ export class RemoteSession {
     return this.#state !== "lost";
   }
 
+  /** Whether it answered, and nothing runs in it. */
+  get isIdle(): boolean {
+    return this.#state === "ready" && !this.#turn;
+  }
+
   /** Runs one step. Only one at a time, and only once `ready`. */
   run(argv: readonly string[], input: Uint8Array): RunningCommand {
     const { promise, resolve } = Promise.withResolvers<CommandOutcome>();

@@ -36,6 +36,11 @@ export class Sessions {
     const known = this.ready(host);
     if (known) return known;
     if (this.#unreachable.has(host) || this.owner.signal.aborted) return undefined;
+    const kept = this.owner.direct ? this.world.shelf.take(host) : undefined;
+    if (kept) {
+      this.#open.set(host, kept);
+      return kept;
+    }
     const session = this.#start(host);
     const answered = await this.#answers(session, limitSeconds);
     if (answered === true) return session;
@@ -57,7 +62,7 @@ export class Sessions {
   }
 
   close(): void {
-    for (const session of this.#open.values()) session.close();
+    for (const session of this.#open.values()) if (!this.owner.direct || !this.world.shelf.offer(session)) session.close();
     this.#open.clear();
   }
 

@@ -56,6 +56,26 @@ describe("start", () => {
     expect((await driver.waitForResults(1))[0]?.split(/\s+/)).toEqual(["RESIZE", "SUCCESS", "7", "a", "b", "7", `${world.root}/var`, world.root]);
   });
 
+  test("single scripts that wait for one host share its ssh, and the last one closes it", async () => {
+    driver = new DriverProcess(world, ["-t 15 kvm"]);
+    driver.send([1, 2, 3].map((id) => requestLine("RESIZE", id)).join("") + requestLine("RESIZE", 4, { host: "node2" }));
+    expect((await driver.waitForResults(4)).toSorted()).toEqual([1, 2, 3, 4].map((id) => `RESIZE SUCCESS ${id} -`));
+    expect(world.connections().map((words) => words.find((word) => word.startsWith("node"))).toSorted()).toEqual(["node1", "node2"]);
+    driver.send(requestLine("RESIZE", 5));
+    await driver.waitForResults(5);
+    expect(world.connections().length).toBe(3);
+    expect(await driver.finish()).toBe(0);
+  });
+
+  test("a session whose script was ended is not handed on", async () => {
+    world.behave("vmm/kvm/resize", { body: 'case $2 in 1) exec sleep 30 ;; esac' });
+    driver = new DriverProcess(world, ["-t 15 -w 1 kvm"]);
+    driver.send(requestLine("RESIZE", 1) + requestLine("RESIZE", 2));
+    const results = await driver.waitForResults(2);
+    expect(results.map((line) => line.split(" ").slice(0, 3).join(" ")).toSorted()).toEqual(["RESIZE FAILURE 1", "RESIZE SUCCESS 2"]);
+    expect(await driver.finish()).toBe(0);
+  });
+
   test("an idle driver is at most 70 MiB", async () => {
     driver = new DriverProcess(world, ["-t 15 -r 0 kvm -p"]);
     driver.send("INIT\n");
