@@ -51,8 +51,9 @@ export async function openContext(name: ActionName, surroundings: Surroundings):
   const loaded = await loadSettings(findSources(tree, files), Object.keys(actions), (argv, seconds) => commands.run(argv, Deadline.after(seconds, systemClock)));
   const settings = requireSettings(loaded, name, row.settings);
   const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly: row.readOnly ?? false, startWorker: firstThen(thread, startThread), trace, tracer });
+  const hypervisorAt = (uri: string) => new GuardedHypervisor({ uri, startWorker: startThread, trace, tracer });
   return {
-    tree, settings, generation, hypervisor, files, commands, clock: systemClock, log,
+    tree, settings, generation, hypervisor, hypervisorAt, files, commands, clock: systemClock, log,
     randomHex: () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex"),
     processes: new HostProcesses(),
     locks: new HostLocks(lockDirectory(settings), systemClock),

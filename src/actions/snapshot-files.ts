@@ -22,7 +22,7 @@ async function redefine(path: string, { uuid }: DomainIdentity, context: Context
   const stored = files.findText(path) ?? "";
   const current = replaceTexts(stored, "uuid", uuid);
   if (current !== stored) files.writeAtomic(path, current, 0o600); // passwords of the console stand in it
-  await hypervisor.redefineSnapshot(uuid, current, lookTime(context)); // also when the start took all the time there was
+  await hypervisor.snapshots.redefine(uuid, current, {}, lookTime(context)); // also when the start took all the time there was
 }
 
 function number(name: string): number {

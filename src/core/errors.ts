@@ -1,5 +1,7 @@
 /** Every way onevirt can fail, as data: what the process returns, and whether asking again may help. Never 42: oned reads that as "scripts missing" (actions.md 1.3). */
 export const ERRORS = {
+  /** The guest's agent is not there, does not answer, or did not understand. */
+  AGENT_UNRESPONSIVE: { exit: 1, retry: true },
   BAD_ARGUMENT: { exit: 2, retry: false },
   BAD_INPUT: { exit: 1, retry: false },
   BAD_CONFIG: { exit: 1, retry: false },
@@ -7,6 +9,7 @@ export const ERRORS = {
   /** The connection broke during a call: whatever was asked for may have happened. */
   CONNECTION_LOST: { exit: 1, retry: true },
   COMMAND_FAILED: { exit: 1, retry: false },
+  DEVICE_NOT_FOUND: { exit: 1, retry: false },
   DOMAIN_EXISTS: { exit: 1, retry: false },
   DOMAIN_NOT_FOUND: { exit: 1, retry: false },
   FILE_FAILED: { exit: 1, retry: false },

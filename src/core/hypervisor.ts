@@ -157,8 +157,8 @@ export interface SaveImagePort {
   save(uuid: string, path: string, deadline: Deadline): Promise<void>;
   /** The document in a save image (virDomainSaveImageGetXMLDesc); `secure` includes passwords. */
   xml(path: string, options: { readonly secure?: boolean }, deadline: Deadline): Promise<string>;
-  /** virDomainRestoreFlags, with the document changed to `xml`. */
-  restore(path: string, xml: string, deadline: Deadline): Promise<void>;
+  /** virDomainRestoreFlags, with the document changed to `xml` when given. */
+  restore(path: string, xml: string | undefined, deadline: Deadline): Promise<void>;
 }
 
 /** The agent inside the guest. Each call waits at most until its deadline, in libvirt too. */

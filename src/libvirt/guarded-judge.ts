@@ -16,13 +16,13 @@ export class GuardedJudge implements Disposable {
   }
 
   define(xml: string, options: { readonly schema: boolean }, deadline: Deadline): Promise<DomainIdentity> {
-    return this.#thread.call("define", [xml, options], "define the domain", deadline);
+    return this.#thread.call("judge", "define", [xml, options], "define the domain", deadline);
   }
   undefine(name: string, deadline: Deadline): Promise<void> {
-    return this.#thread.call("undefine", [name], `undefine domain "${name}"`, deadline);
+    return this.#thread.call("judge", "undefine", [name], `undefine domain "${name}"`, deadline);
   }
   inactiveNames(deadline: Deadline): Promise<readonly string[]> {
-    return this.#thread.call("inactiveNames", [], "list inactive domains", deadline);
+    return this.#thread.call("judge", "inactiveNames", [], "list inactive domains", deadline);
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,7 @@
 import type { Deadline } from "../core/deadline.ts";
 import { OnevirtError } from "../core/errors.ts";
 import type { Tracer } from "../core/ports.ts";
-import type { ArgumentsOf, Operation, ResultOf, Served, Start } from "./protocol.ts";
+import type { ArgumentsOf, Operation, ResultOf, Start, ThreadRole, THREADS } from "./protocol.ts";
 import { WorkerCall, type WorkerFactory } from "./worker-call.ts";
 
 export interface GuardedOptions {
@@ -15,10 +15,10 @@ export interface GuardedOptions {
 }
 
 /**
- * A blocking object in a worker thread, with a connection of its own; when a call outlives its deadline the whole thread is
+ * Blocking objects in a worker thread, with a connection of its own; when a call outlives its deadline the whole thread is
  * abandoned, and the next call starts a new one. Abandoned is not cancelled.
  */
-export class GuardedThread<R extends keyof Served> implements Disposable {
+export class GuardedThread<R extends ThreadRole> implements Disposable {
   #worker: WorkerCall | undefined;
 
   constructor(
@@ -32,11 +32,11 @@ export class GuardedThread<R extends keyof Served> implements Disposable {
   }
 
   /** The result of an operation; `doing` says in an error what could not be done. */
-  async call<O extends Operation<R>>(operation: O, args: ArgumentsOf<R, O>, doing: string, deadline: Deadline): Promise<ResultOf<R, O>> {
+  async call<O extends (typeof THREADS)[R][number], M extends Operation<O>>(object: O, operation: M, args: ArgumentsOf<O, M>, doing: string, deadline: Deadline): Promise<ResultOf<O, M>> {
     const worker = this.warm();
     const limitMs = deadline.remainingMs();
-    const outcome = await worker.request(operation as Operation, args, limitMs);
-    if (outcome !== "late") return outcome.result as ResultOf<R, O>;
+    const outcome = await worker.request({ object, operation, args }, limitMs);
+    if (outcome !== "late") return outcome.result as ResultOf<O, M>;
     this.options.tracer?.note("worker", `${operation} abandoned`, limitMs, "no answer");
     worker.abandon();
     if (this.#worker === worker) this.#worker = undefined;

@@ -1,26 +1,53 @@
 import type { Deadline } from "../core/deadline.ts";
-import type { DomainIdentity, DomainStats, DomainStatus, Hypervisor, HypervisorVersions, ShutdownMode, StatsGroup, StopWatch } from "../core/ports.ts";
+import type {
+  DevicePort, DomainIdentity, DomainStats, DomainStatus, GuestPort, Hypervisor, HypervisorVersions, JobPort, LifecycleEvent, LifecycleWatch, MigrationPort, NodePort,
+  SaveImagePort, ShutdownMode, SnapshotPort, StatsGroup, StopWatch,
+} from "../core/ports.ts";
+import { DOING } from "./doing.ts";
+import { EventListener } from "./event-listener.ts";
+import { guardedPort } from "./guarded-port.ts";
 import { type GuardedOptions, GuardedThread, startOf } from "./guarded-thread.ts";
 import type { ArgumentsOf, Operation, ResultOf } from "./protocol.ts";
-import { StopListener } from "./stop-listener.ts";
+import { watchLifecycle, watchRemoval, watchStop } from "./watches.ts";
 
 /**
- * The `Hypervisor` port over libvirt: the blocking object in a thread that is abandoned when a call outlives its deadline
- * (guarded-thread.ts), and a second thread that listens to events.
+ * The `Hypervisor` port over libvirt: blocking objects in threads that are abandoned when a call outlives its deadline
+ * (guarded-thread.ts), each started on first use, and one thread that listens to events.
  */
 export class GuardedHypervisor implements Hypervisor, Disposable {
   readonly uri: string;
-  readonly #thread: GuardedThread<"operations">;
-  #listener: StopListener | undefined;
+  readonly devices: DevicePort;
+  readonly snapshots: SnapshotPort;
+  readonly images: SaveImagePort;
+  readonly guest: GuestPort;
+  readonly jobs: JobPort;
+  readonly migration: MigrationPort;
+  readonly node: NodePort;
+  readonly #operations: GuardedThread<"operations">;
+  readonly #others: readonly Disposable[];
+  #listener: EventListener | undefined;
 
   constructor(private readonly options: GuardedOptions) {
     this.uri = options.uri;
-    this.#thread = new GuardedThread("operations", options);
+    this.#operations = new GuardedThread("operations", options);
+    const [long, jobs, migration] = [new GuardedThread("long", options), new GuardedThread("jobs", options), new GuardedThread("migration", options)];
+    this.#others = [long, jobs, migration];
+    const guest = guardedPort(this.#operations, "guest", DOING.guest);
+    this.devices = {
+      ...guardedPort(this.#operations, "devices", DOING.devices),
+      watchRemoval: (uuid, alias, deadline) => this.#listening((listener) => watchRemoval(listener, uuid, alias, deadline)),
+    };
+    this.guest = { ...guest, command: (uuid, json, deadline) => guest.command(uuid, json, agentSeconds(deadline), deadline) };
+    this.snapshots = guardedPort(long, "snapshots", DOING.snapshots);
+    this.images = guardedPort(long, "images", DOING.images);
+    this.jobs = guardedPort(jobs, "jobs", DOING.jobs);
+    this.migration = guardedPort(migration, "migration", DOING.migration);
+    this.node = guardedPort(this.#operations, "node", DOING.node);
   }
 
   /** Starts the worker thread now, so that it is ready when the first call comes. */
   warm(): void {
-    this.#thread.warm();
+    this.#operations.warm();
   }
 
   find(ref: string, deadline: Deadline): Promise<DomainStatus | undefined> {
@@ -47,8 +74,20 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   metadata(uuid: string, namespace: string, deadline: Deadline): Promise<string | undefined> {
     return this.#call("metadata", [uuid, namespace], `read the metadata of domain ${uuid}`, deadline);
   }
-  redefineSnapshot(uuid: string, xml: string, deadline: Deadline): Promise<void> {
-    return this.#call("redefineSnapshot", [uuid, xml], `redefine a snapshot of domain ${uuid}`, deadline);
+  setMetadata(uuid: string, namespace: string, key: string, xml: string, deadline: Deadline): Promise<void> {
+    return this.#call("setMetadata", [uuid, namespace, key, xml], `set the metadata of domain ${uuid}`, deadline);
+  }
+  suspend(uuid: string, deadline: Deadline): Promise<void> {
+    return this.#call("suspend", [uuid], `suspend domain ${uuid}`, deadline);
+  }
+  resume(uuid: string, deadline: Deadline): Promise<void> {
+    return this.#call("resume", [uuid], `resume domain ${uuid}`, deadline);
+  }
+  wakeUp(uuid: string, deadline: Deadline): Promise<void> {
+    return this.#call("wakeUp", [uuid], `wake up domain ${uuid}`, deadline);
+  }
+  undefine(uuid: string, deadline: Deadline): Promise<void> {
+    return this.#call("undefine", [uuid], `undefine domain ${uuid}`, deadline);
   }
   list(deadline: Deadline): Promise<readonly DomainStatus[]> {
     return this.#call("list", [], "list domains", deadline);
@@ -63,20 +102,28 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
     return this.#call("versions", [], "read libvirt's versions", deadline);
   }
 
-  async watchStop(uuid: string, deadline: Deadline): Promise<StopWatch> {
-    if (this.#listener?.lost) this.#forgetListener();
-    this.#listener ??= new StopListener(this.options.startWorker, startOf("listener", this.options));
-    try {
-      return await this.#listener.watch(uuid, deadline);
-    } catch (error) {
-      this.#forgetListener(); // it may never be ready: the next one starts afresh
-      throw error;
-    }
+  watchStop(uuid: string, deadline: Deadline): Promise<StopWatch> {
+    return this.#listening((listener) => watchStop(listener, uuid, deadline));
+  }
+  watchLifecycle(report: (event: LifecycleEvent) => void, deadline: Deadline): Promise<LifecycleWatch> {
+    return this.#listening((listener) => watchLifecycle(listener, report, deadline));
   }
 
   [Symbol.dispose](): void {
     this.#forgetListener();
-    this.#thread[Symbol.dispose]();
+    this.#operations[Symbol.dispose]();
+    for (const thread of this.#others) thread[Symbol.dispose]();
+  }
+
+  async #listening<T>(work: (listener: EventListener) => Promise<T>): Promise<T> {
+    if (this.#listener?.lost) this.#forgetListener();
+    this.#listener ??= new EventListener(this.options.startWorker, startOf("listener", this.options));
+    try {
+      return await work(this.#listener);
+    } catch (error) {
+      this.#forgetListener(); // it may never be ready: the next one starts afresh
+      throw error;
+    }
   }
 
   #forgetListener(): void {
@@ -84,7 +131,12 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
     this.#listener = undefined;
   }
 
-  #call<O extends Operation<"operations">>(operation: O, args: ArgumentsOf<"operations", O>, doing: string, deadline: Deadline): Promise<ResultOf<"operations", O>> {
-    return this.#thread.call(operation, args, doing, deadline);
+  #call<M extends Operation<"hypervisor">>(operation: M, args: ArgumentsOf<"hypervisor", M>, doing: string, deadline: Deadline): Promise<ResultOf<"hypervisor", M>> {
+    return this.#operations.call("hypervisor", operation, args, doing, deadline);
   }
+}
+
+/** libvirt's own limit for an answer of the agent: in whole seconds, and over before ours. */
+function agentSeconds(deadline: Deadline): number {
+  return Math.max(1, Math.min(Math.floor(deadline.remainingMs() / 1000 - 0.5), 0x7fff_ffff));
 }

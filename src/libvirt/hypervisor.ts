@@ -3,11 +3,10 @@ import { hasCode } from "../core/errors.ts";
 import type { DomainIdentity, DomainStats, DomainStatus, HypervisorVersions, ShutdownMode, StatsGroup } from "../core/ports.ts";
 import { domainState, isActive } from "../core/states.ts";
 import type { Connection } from "./connection.ts";
+import type { DomainAccess } from "./domain-access.ts";
 import { Handle } from "./handle.ts";
 import { identify } from "./identity.ts";
-import type { Library } from "./library.ts";
 import { VIR } from "./numbers.ts";
-import { StandingConnection } from "./standing-connection.ts";
 import { readStats } from "./stats.ts";
 
 const SHUTDOWN_FLAGS: Readonly<Record<ShutdownMode, number>> = {
@@ -18,28 +17,20 @@ const SHUTDOWN_FLAGS: Readonly<Record<ShutdownMode, number>> = {
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * libvirt's operations, each whole and blocking: names and plain objects in, plain objects out. It runs in a worker thread that
- * can be abandoned; the port `Hypervisor` of core stands before it (guarded.ts). Nothing here defines or undefines a domain: that is judge.ts, for another thread.
+ * Operations on domains, each whole and blocking: names and plain objects in, plain objects out. It runs in a worker thread that
+ * can be abandoned; the port `Hypervisor` of core stands before it (guarded.ts). Nothing here defines a domain: that is judge.ts, for another thread.
  */
-export class BlockingHypervisor implements Disposable {
-  readonly #standing: StandingConnection;
-
-  constructor(
-    readonly library: Library,
-    readonly uri: string,
-    readOnly: boolean,
-  ) {
-    this.#standing = new StandingConnection(library, uri, readOnly);
-  }
+export class BlockingHypervisor {
+  constructor(private readonly access: DomainAccess) {}
 
   find(ref: string): DomainStatus | undefined {
-    const connection = this.#open();
+    const connection = this.access.open();
     using domain = this.#findDomain(connection, ref);
     return domain && orGone(() => this.#status(connection, domain));
   }
 
   create(xml: string): DomainIdentity {
-    const connection = this.#open();
+    const connection = this.access.open();
     const pointer = connection.library.calls.virDomainCreateXML(connection.pointer, xml, 0);
     if (pointer === null) throw connection.error("create the domain");
     using domain = new Handle(connection.library, "domain", pointer);
@@ -47,56 +38,66 @@ export class BlockingHypervisor implements Disposable {
   }
 
   destroy(uuid: string): void {
-    this.#withDomain(uuid, `destroy domain ${uuid}`, (domain) => this.library.calls.virDomainDestroy(domain));
+    this.access.run(uuid, `destroy domain ${uuid}`, (domain) => this.access.library.calls.virDomainDestroy(domain));
   }
 
   shutdown(uuid: string, mode: ShutdownMode): void {
-    this.#withDomain(uuid, `shut down domain ${uuid}`, (domain) => this.library.calls.virDomainShutdownFlags(domain, SHUTDOWN_FLAGS[mode]));
+    this.access.run(uuid, `shut down domain ${uuid}`, (domain) => this.access.library.calls.virDomainShutdownFlags(domain, SHUTDOWN_FLAGS[mode]));
   }
 
   reboot(uuid: string): void {
-    this.#withDomain(uuid, `reboot domain ${uuid}`, (domain) => this.library.calls.virDomainReboot(domain, 0));
+    this.access.run(uuid, `reboot domain ${uuid}`, (domain) => this.access.library.calls.virDomainReboot(domain, 0));
   }
 
   reset(uuid: string): void {
-    this.#withDomain(uuid, `reset domain ${uuid}`, (domain) => this.library.calls.virDomainReset(domain, 0));
+    this.access.run(uuid, `reset domain ${uuid}`, (domain) => this.access.library.calls.virDomainReset(domain, 0));
   }
 
-  domainXml(uuid: string, options: { readonly secure?: boolean }): string {
-    const connection = this.#open();
-    using domain = this.#domain(connection, uuid);
-    const xml = this.library.calls.virDomainGetXMLDesc(domain.pointer, options.secure ? VIR.VIR_DOMAIN_XML_SECURE : 0);
-    if (xml === null) throw connection.error(`read the document of domain ${uuid}`);
-    return this.library.takeString(xml);
+  domainXml(uuid: string, { secure = false }: { readonly secure?: boolean }): string {
+    return this.access.text(uuid, `read the document of domain ${uuid}`, (domain) => this.access.library.calls.virDomainGetXMLDesc(domain, secure ? VIR.VIR_DOMAIN_XML_SECURE : 0));
   }
 
   metadata(uuid: string, namespace: string): string | undefined {
-    const connection = this.#open();
-    using domain = this.#domain(connection, uuid);
-    const xml = this.library.calls.virDomainGetMetadata(domain.pointer, VIR.VIR_DOMAIN_METADATA_ELEMENT, namespace, 0);
-    if (xml !== null) return this.library.takeString(xml);
+    const connection = this.access.open();
+    using domain = this.access.domain(connection, uuid);
+    const xml = this.access.library.calls.virDomainGetMetadata(domain.pointer, VIR.VIR_DOMAIN_METADATA_ELEMENT, namespace, 0);
+    if (xml !== null) return this.access.library.takeString(xml);
     const error = connection.error(`read the metadata of domain ${uuid}`);
     if (error.libvirt?.code === VIR.VIR_ERR_NO_DOMAIN_METADATA) return undefined;
     throw error;
   }
 
-  redefineSnapshot(uuid: string, xml: string): void {
-    const connection = this.#open();
-    using domain = this.#domain(connection, uuid);
-    const pointer = this.library.calls.virDomainSnapshotCreateXML(domain.pointer, xml, VIR.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
-    if (pointer === null) throw connection.error(`redefine a snapshot of domain ${uuid}`);
-    using _owned = new Handle(this.library, "snapshot", pointer);
+  setMetadata(uuid: string, namespace: string, key: string, xml: string): void {
+    const { virDomainSetMetadata } = this.access.library.calls;
+    this.access.run(uuid, `set the metadata of domain ${uuid}`, (domain) => virDomainSetMetadata(domain, VIR.VIR_DOMAIN_METADATA_ELEMENT, xml, key, namespace, VIR.VIR_DOMAIN_AFFECT_LIVE));
+  }
+
+  suspend(uuid: string): void {
+    this.access.run(uuid, `suspend domain ${uuid}`, (domain) => this.access.library.calls.virDomainSuspend(domain));
+  }
+
+  resume(uuid: string): void {
+    this.access.run(uuid, `resume domain ${uuid}`, (domain) => this.access.library.calls.virDomainResume(domain));
+  }
+
+  wakeUp(uuid: string): void {
+    this.access.run(uuid, `wake up domain ${uuid}`, (domain) => this.access.library.calls.virDomainPMWakeup(domain, 0));
+  }
+
+  undefine(uuid: string): void {
+    const flags = VIR.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA;
+    this.access.run(uuid, `undefine domain ${uuid}`, (domain) => this.access.library.calls.virDomainUndefineFlags(domain, flags));
   }
 
   list(): DomainStatus[] {
-    return readStats(this.#open(), ["state"], undefined)
+    return readStats(this.access.open(), ["state"], undefined)
       .map(({ fields, ...identity }) => ({ ...identity, state: domainState(Number(fields["state.state"])), reason: Number(fields["state.reason"]) }))
       .filter(({ state }) => isActive(state))
       .sort((a, b) => a.id - b.id);
   }
 
   stats(groups: readonly StatsGroup[], uuids: readonly string[] | undefined): DomainStats[] {
-    const connection = this.#open();
+    const connection = this.access.open();
     if (!uuids) return readStats(connection, groups, undefined);
     using stack = new DisposableStack();
     const handles = uuids.flatMap((uuid) => stack.use(this.#findDomain(connection, uuid)) ?? []);
@@ -104,7 +105,7 @@ export class BlockingHypervisor implements Disposable {
   }
 
   maxMemoryKiB(uuids: readonly string[]): Record<string, number> {
-    const connection = this.#open();
+    const connection = this.access.open();
     return Object.fromEntries(uuids.flatMap((uuid) => {
       const kib = this.#maxMemory(connection, uuid);
       return kib === undefined ? [] : [[uuid, kib]];
@@ -112,8 +113,8 @@ export class BlockingHypervisor implements Disposable {
   }
 
   versions(): HypervisorVersions {
-    const connection = this.#open();
-    const { calls } = this.library;
+    const connection = this.access.open();
+    const { calls } = this.access.library;
     const library = new BigUint64Array(1);
     const daemon = new BigUint64Array(1);
     connection.check(calls.virGetVersion(library, null, null), "read libvirt's version");
@@ -121,24 +122,10 @@ export class BlockingHypervisor implements Disposable {
     return { library: dotted(library[0]), daemon: dotted(daemon[0]), type: calls.virConnectGetType(connection.pointer) ?? "" };
   }
 
-  [Symbol.dispose](): void {
-    this.#standing[Symbol.dispose]();
-  }
-
-  #open(): Connection {
-    return this.#standing.open();
-  }
-
-  #withDomain(uuid: string, doing: string, call: (domain: Pointer) => number): void {
-    const connection = this.#open();
-    using domain = this.#domain(connection, uuid);
-    connection.check(call(domain.pointer), doing);
-  }
-
   #status(connection: Connection, domain: Handle): DomainStatus {
     const state = new Int32Array(1);
     const reason = new Int32Array(1);
-    const result = this.library.calls.virDomainGetState(domain.pointer, state, reason, 0);
+    const result = this.access.library.calls.virDomainGetState(domain.pointer, state, reason, 0);
     connection.check(result, "read the state of a domain");
     return { ...identify(connection, domain.pointer), state: domainState(state[0] ?? 0), reason: reason[0] ?? 0 };
   }
@@ -147,18 +134,12 @@ export class BlockingHypervisor implements Disposable {
     using domain = this.#findDomain(connection, uuid);
     if (!domain) return undefined;
     const info = new BigUint64Array(5); // virDomainInfo: state, maxMem KiB, memory KiB, nrVirtCpu, cpuTime
-    return this.library.calls.virDomainGetInfo(domain.pointer, info) < 0 ? undefined : Number(info[1]);
-  }
-
-  #domain(connection: Connection, uuid: string): Handle {
-    const pointer = this.library.calls.virDomainLookupByUUIDString(connection.pointer, uuid);
-    if (pointer === null) throw connection.error(`find domain ${uuid}`);
-    return new Handle(this.library, "domain", pointer);
+    return this.access.library.calls.virDomainGetInfo(domain.pointer, info) < 0 ? undefined : Number(info[1]);
   }
 
   /** In virsh's order: number, UUID, name; name also as fall-back (actions.md 6.1). */
   #findDomain(connection: Connection, ref: string): Handle | undefined {
-    const { calls } = this.library;
+    const { calls } = this.access.library;
     const found =
       (/^\d{1,9}$/.test(ref) && this.#lookUp(connection, ref, calls.virDomainLookupByID(connection.pointer, Number(ref)))) ||
       (UUID.test(ref) && this.#lookUp(connection, ref, calls.virDomainLookupByUUIDString(connection.pointer, ref))) ||
@@ -167,7 +148,7 @@ export class BlockingHypervisor implements Disposable {
   }
 
   #lookUp(connection: Connection, ref: string, pointer: Pointer | null): Handle | undefined {
-    if (pointer !== null) return new Handle(this.library, "domain", pointer);
+    if (pointer !== null) return new Handle(this.access.library, "domain", pointer);
     const error = connection.error(`find domain "${ref}"`);
     if (hasCode(error, "DOMAIN_NOT_FOUND")) return undefined;
     throw error;

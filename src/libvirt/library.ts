@@ -1,7 +1,7 @@
 import { CString, dlopen, type FFIFunction, type Pointer } from "bun:ffi";
 import { OnevirtError, messageOf } from "../core/errors.ts";
 import type { Tracer } from "../core/ports.ts";
-import { ffiOf, symbols, type Calls, type SymbolName } from "./symbols.ts";
+import { ffiOf, libraryOf, symbols, type Calls, type SymbolName } from "./symbols.ts";
 
 /**
  * Where libvirt.so.0 may be. Absolute names only: for a bare name the runtime also looks in the current directory, and there a
@@ -42,7 +42,7 @@ export class Library {
   /** Whether this libvirt has the function. */
   has(name: SymbolName): boolean {
     try {
-      return dlopen(this.#path, { [name]: ffiOf(name) }) !== undefined;
+      return dlopen(this.#pathOf(name), { [name]: ffiOf(name) }) !== undefined;
     } catch {
       return false;
     }
@@ -81,10 +81,15 @@ export class Library {
 
   #symbol(name: SymbolName): (...args: unknown[]) => unknown {
     try {
-      return dlopen(this.#path, { [name]: ffiOf(name) }).symbols[name] as unknown as (...args: unknown[]) => unknown;
+      return dlopen(this.#pathOf(name), { [name]: ffiOf(name) }).symbols[name] as unknown as (...args: unknown[]) => unknown;
     } catch (cause) {
       throw new OnevirtError("NOT_SUPPORTED", `Cannot call ${name}: this libvirt does not have it`, { cause, hint: `use libvirt ${symbols[name].since} or later` });
     }
+  }
+
+  /** libvirt-qemu.so.0 stands beside libvirt.so.0, and is loaded by who needs it. */
+  #pathOf(name: SymbolName): string {
+    return this.#path.replace(/[^/]*$/, (file) => file.replace("libvirt", libraryOf(name)));
   }
 
   #traced(name: SymbolName, call: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {

@@ -1,20 +1,31 @@
 import { JSCallback, type Pointer } from "bun:ffi";
 import { OnevirtError } from "../core/errors.ts";
+import type { LifecycleEvent, LifecycleKind } from "../core/ports.ts";
 import { Connection } from "./connection.ts";
 import { identify } from "./identity.ts";
 import type { Library } from "./library.ts";
 import { VIR } from "./numbers.ts";
 
-/** The events after which a domain may be gone. */
-const ENDS: ReadonlySet<number> = new Set([VIR.VIR_DOMAIN_EVENT_UNDEFINED, VIR.VIR_DOMAIN_EVENT_STOPPED, VIR.VIR_DOMAIN_EVENT_CRASHED]);
+const KINDS: Readonly<Record<number, LifecycleKind>> = {
+  [VIR.VIR_DOMAIN_EVENT_DEFINED]: "defined",
+  [VIR.VIR_DOMAIN_EVENT_UNDEFINED]: "undefined",
+  [VIR.VIR_DOMAIN_EVENT_STARTED]: "started",
+  [VIR.VIR_DOMAIN_EVENT_SUSPENDED]: "suspended",
+  [VIR.VIR_DOMAIN_EVENT_RESUMED]: "resumed",
+  [VIR.VIR_DOMAIN_EVENT_STOPPED]: "stopped",
+  [VIR.VIR_DOMAIN_EVENT_SHUTDOWN]: "shutdown",
+  [VIR.VIR_DOMAIN_EVENT_PMSUSPENDED]: "pmsuspended",
+  [VIR.VIR_DOMAIN_EVENT_CRASHED]: "crashed",
+};
 
 /** How often the loop looks whether it should end, and whether the daemon is still there: a restart of libvirtd sends no event. */
 const ROUND_MS = 200;
 
-/** What a listener tells: it listens; a domain stopped; it lost its connection and has ended. */
+/** What a listener tells: it listens; something happened to a domain, or to one of its devices; it lost its connection and has ended. */
 export interface ListenerReports {
   ready(): void;
-  stopped(uuid: string): void;
+  lifecycle(event: LifecycleEvent): void;
+  removal(uuid: string, alias: string, removed: boolean): void;
   lost(reason: string): void;
 }
 
@@ -28,7 +39,7 @@ export function listen(library: Library, uri: string, reports: ListenerReports, 
   using connection = Connection.open(library, uri, true);
   if (ended()) return; // abandoned while it was connecting: by now another thread may run the loop
   using _rounds = regularRounds(library);
-  using _events = lifecycleEvents(connection, reports);
+  using _events = eventsOf(connection, reports);
   reports.ready();
   while (!ended() && connection.alive) calls.virEventRunDefaultImpl();
   if (!ended()) reports.lost(`the connection to ${uri} was closed`);
@@ -46,21 +57,31 @@ function regularRounds({ calls }: Library): Disposable {
   };
 }
 
-/** Reports of domains that end. */
-function lifecycleEvents(connection: Connection, reports: ListenerReports): Disposable {
+/** Reports of all domains. A daemon that knows no removal of devices sends none: whoever waits for one looks at the document in the end. */
+function eventsOf(connection: Connection, reports: ListenerReports): Disposable {
   const { calls } = connection.library;
-  const onEvent = (_connection: Pointer, domain: Pointer, event: number): number => {
-    if (ENDS.has(event)) reports.stopped(identify(connection, domain).uuid);
+  const uuidOf = (domain: Pointer) => identify(connection, domain).uuid;
+  const onLife = (_connection: Pointer, domain: Pointer, event: number, detail: number): number => {
+    const { uuid, name } = identify(connection, domain);
+    const kind = KINDS[event];
+    if (kind) reports.lifecycle({ uuid, name, kind, detail });
     return 0;
   };
-  const callback = new JSCallback(onEvent, { args: ["ptr", "ptr", "i32", "i32", "ptr"], returns: "i32" });
-  const registered = calls.virConnectDomainEventRegisterAny(connection.pointer, null, VIR.VIR_DOMAIN_EVENT_ID_LIFECYCLE, required(callback), null, null);
-  const id = connection.check(registered, "listen to lifecycle events");
+  const onRemoval = (removed: boolean) => (_connection: Pointer, domain: Pointer, alias: string | null) => reports.removal(uuidOf(domain), String(alias ?? ""), removed);
+  const life = new JSCallback(onLife, { args: ["ptr", "ptr", "i32", "i32", "ptr"], returns: "i32" });
+  const removed = new JSCallback(onRemoval(true), { args: ["ptr", "ptr", "cstring", "ptr"], returns: "void" });
+  const refused = new JSCallback(onRemoval(false), { args: ["ptr", "ptr", "cstring", "ptr"], returns: "void" });
+  const register = (event: number, callback: JSCallback) => calls.virConnectDomainEventRegisterAny(connection.pointer, null, event, required(callback), null, null);
+  const ids = [
+    connection.check(register(VIR.VIR_DOMAIN_EVENT_ID_LIFECYCLE, life), "listen to lifecycle events"),
+    register(VIR.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, removed),
+    register(VIR.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, refused),
+  ];
   return {
     [Symbol.dispose]: () => {
-      calls.virConnectDomainEventDeregisterAny(connection.pointer, id);
-      calls.virEventRunDefaultImpl(); // libvirt forgets the callback on the next round; only then may it be closed
-      callback.close();
+      for (const id of ids) if (id >= 0) calls.virConnectDomainEventDeregisterAny(connection.pointer, id);
+      calls.virEventRunDefaultImpl(); // libvirt forgets the callbacks on the next round; only then may they be closed
+      for (const callback of [life, removed, refused]) callback.close();
     },
   };
 }

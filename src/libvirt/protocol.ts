@@ -1,25 +1,49 @@
 import type { ErrorCode, LibvirtError } from "../core/errors.ts";
+import type { LifecycleEvent } from "../core/ports.ts";
+import type { BlockingDevices } from "./devices.ts";
+import type { BlockingGuest } from "./guest.ts";
 import type { BlockingHypervisor } from "./hypervisor.ts";
+import type { BlockingJobs } from "./jobs.ts";
 import type { BlockingJudge } from "./judge.ts";
+import type { BlockingMigration } from "./migration.ts";
+import type { BlockingNode } from "./node.ts";
+import type { BlockingSaveImages } from "./save-images.ts";
+import type { BlockingSnapshots } from "./snapshots.ts";
 
-/** What a worker serves, by its role: the methods of one blocking object. A thread for operations cannot be asked to define anything. */
+/** What threads serve: the methods of these blocking objects, by the name of the object. */
 export interface Served {
-  readonly operations: BlockingHypervisor;
+  readonly hypervisor: BlockingHypervisor;
+  readonly devices: BlockingDevices;
+  readonly guest: BlockingGuest;
+  readonly node: BlockingNode;
+  readonly snapshots: BlockingSnapshots;
+  readonly images: BlockingSaveImages;
+  readonly jobs: BlockingJobs;
+  readonly migration: BlockingMigration;
   readonly judge: BlockingJudge;
 }
 
-type OperationOf<T> = Extract<{ [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T], string>;
+/** The objects of each thread. What may take hours, and what must answer meanwhile, have threads of their own; only "judge" can define anything. */
+export const THREADS = {
+  operations: ["hypervisor", "devices", "guest", "node"],
+  long: ["snapshots", "images"],
+  jobs: ["jobs"],
+  migration: ["migration"],
+  judge: ["judge"],
+} as const satisfies Record<string, readonly (keyof Served)[]>;
 
-/** Operations of the worker of one role, or of any. */
-export type Operation<R extends keyof Served = keyof Served> = { [K in R]: OperationOf<Served[K]> }[R];
+export type ThreadRole = keyof typeof THREADS;
+
+/** Operations of one blocking object. */
+export type Operation<O extends keyof Served> = Extract<{ [K in keyof Served[O]]: Served[O][K] extends (...args: never[]) => unknown ? K : never }[keyof Served[O]], string>;
 
 /** What an operation is given, and what it gives. */
-export type ArgumentsOf<R extends keyof Served, O extends Operation<R>> = Served[R][O & keyof Served[R]] extends (...args: infer A) => unknown ? A : never;
-export type ResultOf<R extends keyof Served, O extends Operation<R>> = Served[R][O & keyof Served[R]] extends (...args: never[]) => infer T ? T : never;
+export type ArgumentsOf<O extends keyof Served, M extends Operation<O>> = Served[O][M] extends (...args: infer A) => unknown ? A : never;
+export type ResultOf<O extends keyof Served, M extends Operation<O>> = Served[O][M] extends (...args: never[]) => infer T ? T : never;
 
 /** First message to a worker: what it is for. The trace target travels along, because a worker has its own copy of everything. */
 export interface Start {
-  readonly role: keyof Served | "listener";
+  readonly role: ThreadRole | "listener";
   readonly uri: string;
   readonly readOnly: boolean;
   readonly trace: string | undefined;
@@ -31,7 +55,8 @@ export interface Start {
 
 export interface Request {
   readonly id: number;
-  readonly operation: Operation;
+  readonly object: keyof Served;
+  readonly operation: string;
   readonly args: readonly unknown[];
 }
 
@@ -56,5 +81,6 @@ export type Reply =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: PlainError }
   | { readonly event: "ready" }
-  | { readonly event: "stopped"; readonly uuid: string }
+  | ({ readonly event: "lifecycle" } & LifecycleEvent)
+  | { readonly event: "removal"; readonly uuid: string; readonly alias: string; readonly removed: boolean }
   | { readonly event: "lost"; readonly error: PlainError };

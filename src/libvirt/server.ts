@@ -1,10 +1,30 @@
-import type { Tracer } from "../core/ports.ts";
+import type { LifecycleEvent, Tracer } from "../core/ports.ts";
+import { BlockingDevices } from "./devices.ts";
+import { DomainAccess } from "./domain-access.ts";
+import { BlockingGuest } from "./guest.ts";
 import { BlockingHypervisor } from "./hypervisor.ts";
+import { BlockingJobs } from "./jobs.ts";
 import { BlockingJudge } from "./judge.ts";
 import { Library } from "./library.ts";
 import { listen } from "./listener.ts";
+import { BlockingMigration } from "./migration.ts";
+import { BlockingNode } from "./node.ts";
 import { toPlain } from "./plain-error.ts";
-import type { Message, Reply, Request, Served, Start } from "./protocol.ts";
+import { type Message, type Reply, type Request, type Served, type Start, THREADS } from "./protocol.ts";
+import { BlockingSaveImages } from "./save-images.ts";
+import { BlockingSnapshots } from "./snapshots.ts";
+
+const OBJECTS: { readonly [O in keyof Served]: new (access: DomainAccess) => Served[O] } = {
+  hypervisor: BlockingHypervisor,
+  devices: BlockingDevices,
+  guest: BlockingGuest,
+  node: BlockingNode,
+  snapshots: BlockingSnapshots,
+  images: BlockingSaveImages,
+  jobs: BlockingJobs,
+  migration: BlockingMigration,
+  judge: BlockingJudge,
+};
 
 /** Where a worker's messages come from and go to. */
 export interface Port {
@@ -16,14 +36,14 @@ export interface Port {
 
 /** Serves one worker thread: the start says what it is for, each request is one blocking operation. */
 export function serve(port: Port, tracerFor: (trace: string | undefined) => Tracer | undefined): void {
-  let target: Served[keyof Served] | undefined;
+  let access: DomainAccess | undefined;
   let library: Library | undefined;
   let start: Start | undefined;
   const load = (trace: string | undefined, paths?: readonly string[]) => (library ??= new Library(tracerFor(trace), paths));
-  const open = ({ role, trace, libraryPaths, uri, readOnly }: Start) => new (role === "judge" ? BlockingJudge : BlockingHypervisor)(load(trace, libraryPaths), uri, readOnly);
+  const open = ({ trace, libraryPaths, uri, readOnly }: Start) => (access ??= new DomainAccess(load(trace, libraryPaths), uri, readOnly));
   port.receive((message) => {
     if (message === "stop") {
-      target?.[Symbol.dispose]();
+      access?.[Symbol.dispose]();
       return port.close();
     }
     if ("prepare" in message) return attempt(() => load(message.trace));
@@ -33,7 +53,7 @@ export function serve(port: Port, tracerFor: (trace: string | undefined) => Trac
       return;
     }
     if (start && hasEnded(start)) return; // asked for before this thread was abandoned: nobody waits, and nobody may be surprised
-    port.send(answer(message, () => (target ??= open(required(start)))));
+    port.send(answer(message, required(start).role, () => open(required(start))));
   });
 }
 
@@ -46,11 +66,12 @@ function attempt(work: () => unknown): void {
   }
 }
 
-function answer({ id, operation, args }: Request, open: () => Served[keyof Served]): Reply {
+function answer({ id, object, operation, args }: Request, role: Start["role"], open: () => DomainAccess): Reply {
   try {
-    const target = open();
-    const method = (target as unknown as Record<string, (...args: readonly unknown[]) => unknown>)[operation];
-    if (!method) throw new TypeError(`Cannot serve ${operation}: it is not for this thread`);
+    if (role === "listener" || !(THREADS[role] as readonly string[]).includes(object)) throw new TypeError(`Cannot serve ${object}: it is not for this thread`);
+    const target = new OBJECTS[object](open()) as unknown as Record<string, (...args: readonly unknown[]) => unknown>;
+    const method = target[operation];
+    if (!method) throw new TypeError(`Cannot serve ${operation}: ${object} has no such operation`);
     return { id, result: method.apply(target, [...args]) };
   } catch (error) {
     return { id, error: toPlain(error) };
@@ -60,7 +81,8 @@ function answer({ id, operation, args }: Request, open: () => Served[keyof Serve
 function listenFor(start: Start, port: Port, library: () => Library): void {
   const reports = {
     ready: () => port.send({ event: "ready" }),
-    stopped: (uuid: string) => port.send({ event: "stopped", uuid }),
+    lifecycle: (event: LifecycleEvent) => port.send({ event: "lifecycle", ...event }),
+    removal: (uuid: string, alias: string, removed: boolean) => port.send({ event: "removal", uuid, alias, removed }),
     lost: (reason: string) => port.send({ event: "lost", error: { code: "LIBVIRT_UNREACHABLE", message: `Cannot listen to events: ${reason}` } }),
   } as const;
   try {

@@ -1,5 +1,5 @@
 import { OnevirtError } from "../core/errors.ts";
-import type { Message, Operation, Reply, Start } from "./protocol.ts";
+import type { Message, Reply, Request, Start } from "./protocol.ts";
 import { fromPlain } from "./plain-error.ts";
 
 /** A thread as this folder needs it; the runtime's Worker is one. */
@@ -10,6 +10,9 @@ export interface Thread {
   /** Lets the process end although the thread still runs. */
   unref(): void;
 }
+
+/** What is asked of a thread; its number is given on the way. */
+export type Asked = Omit<Request, "id">;
 
 export type WorkerFactory = () => Thread;
 
@@ -37,7 +40,7 @@ export class WorkerCall implements Disposable {
   }
 
   /** The result of an operation, or "late" when `limitMs` have passed; the operation then still runs. Not begun at all when there is no time. */
-  async request(operation: Operation, args: readonly unknown[], limitMs: number): Promise<{ readonly result: unknown } | "late"> {
+  async request({ object, operation, args }: Asked, limitMs: number): Promise<{ readonly result: unknown } | "late"> {
     if (this.#defect) throw this.#defect;
     if (limitMs <= 0) throw new OnevirtError("TIMED_OUT", `Cannot begin to ${operation}: no time is left`);
     const id = ++this.#lastId;
@@ -45,7 +48,7 @@ export class WorkerCall implements Disposable {
     this.#pending.set(id, { resolve, reject });
     // Also the reason why the process stays alive while it waits for an unreferenced thread.
     const timer = setTimeout(() => resolve("late"), Math.min(limitMs, MAX_TIMER_MS));
-    this.#thread.postMessage({ id, operation, args });
+    this.#thread.postMessage({ id, object, operation, args });
     try {
       return await promise;
     } finally {

@@ -29,8 +29,8 @@ const NOTES = `Exit codes: 0 done; 1 not done; 2 wrong call; 3 outcome unknown. 
 \`LIMIT_<ACTION>\` in \`onevirt.conf\` changes a limit. Arguments in brackets may be absent.
 `;
 
-const STDIN: Readonly<Record<Action["stdin"], string>> = { none: "not read", domain: "domain document" };
-const STDOUT: Readonly<Record<Action["stdout"], string>> = { none: "nothing", "deploy-id": "deploy id", poll: "monitoring data" };
+const STDIN: Readonly<Record<Action["stdin"], string>> = { none: "not read", domain: "domain document", message: "driver message" };
+const STDOUT: Readonly<Record<Action["stdout"], string>> = { none: "nothing", "deploy-id": "deploy id", poll: "monitoring data", "snapshot-name": "name of the snapshot" };
 
 function summaryRow([name, action]: [string, Action]): string {
   return `| [${name}](#${name}) | ${action.summary} | ${STDIN[action.stdin]} | ${STDOUT[action.stdout]} | ${limitOf(action)} |`;

@@ -86,12 +86,12 @@ export class ResidentServer implements Disposable {
     if ("operation" in message) void this.#answer(socket, message);
   }
 
-  async #answer(socket: Socket, { id, operation, args }: Request): Promise<void> {
+  async #answer(socket: Socket, { id, ...asked }: Request): Promise<void> {
     const visitor = socket.data;
     if (!visitor.worker) return void socket.end();
     visitor.open++;
     try {
-      const outcome = await visitor.worker.request(operation, args, Number.POSITIVE_INFINITY);
+      const outcome = await visitor.worker.request(asked, Number.POSITIVE_INFINITY);
       if (outcome !== "late" && !visitor.gone) visitor.frames.send(socket, { id, result: outcome.result });
     } catch (error) {
       if (!visitor.gone) visitor.frames.send(socket, { id, error: toPlain(error) });

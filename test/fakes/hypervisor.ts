@@ -1,48 +1,49 @@
-import { readDomainDocument } from "../../src/codec/domain-document.ts";
 import type { Deadline } from "../../src/core/deadline.ts";
-import { OnevirtError, type ErrorCode, type LibvirtError } from "../../src/core/errors.ts";
-import type { DomainIdentity, DomainStats, DomainStatus, Hypervisor, HypervisorVersions, ShutdownMode, StatsFields, StatsGroup, StopWatch } from "../../src/core/ports.ts";
-import { DOMAIN_STATES, isActive, type DomainState } from "../../src/core/states.ts";
+import type { ErrorCode, LibvirtError, OnevirtError } from "../../src/core/errors.ts";
+import type {
+  DevicePort, DomainIdentity, DomainStats, DomainStatus, GuestPort, Hypervisor, HypervisorVersions, JobPort, LifecycleEvent, LifecycleWatch, MigrationPort, NodePort, SaveImagePort,
+  ShutdownMode, SnapshotPort, StatsGroup, StopWatch,
+} from "../../src/core/ports.ts";
+import { isActive, type DomainState } from "../../src/core/states.ts";
 import type { FakeClock } from "./clock.ts";
+import { type FakeDomain, fieldsOf, type Kept, parsed, refusal, statusOf } from "./domain.ts";
+import { FakeParts } from "./hypervisor-parts.ts";
 
-/** A domain that a test puts in place. */
-export interface FakeDomain {
-  readonly name: string;
-  readonly uuid: string;
-  readonly state?: DomainState;
-  readonly reason?: number;
-  readonly persistent?: boolean;
-  readonly xml?: string;
-  /** Metadata elements by namespace. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  readonly fields?: StatsFields;
-  readonly maxMemoryKiB?: number;
-  /** What the guest does when it is asked to power off: ends after so many milliseconds, or does not hear. */
-  readonly powersOffAfterMs?: number | "never";
-}
-
-type Kept = { -readonly [K in keyof Required<FakeDomain>]: Required<FakeDomain>[K] } & { id: number };
-
-type Method = Exclude<keyof Hypervisor, "uri">;
-type Behaviour<M extends Method> = (proceed: () => Promise<unknown>, ...args: Parameters<Hypervisor[M]>) => Promise<unknown>;
+type PortName = "devices" | "snapshots" | "images" | "guest" | "jobs" | "migration" | "node";
+type PortMethod = { [P in PortName]: `${P}.${Extract<keyof Hypervisor[P], string>}` }[PortName];
+type Method = Exclude<keyof Hypervisor, "uri" | PortName> | PortMethod;
+type CallOf<M extends Method> = M extends keyof Hypervisor ? Hypervisor[M] : M extends `${infer P extends PortName}.${infer K}` ? (K extends keyof Hypervisor[P] ? Hypervisor[P][K] : never) : never;
+type Arguments<M extends Method> = CallOf<M> extends (...args: infer A) => unknown ? A : never;
+type Result<M extends Method> = CallOf<M> extends (...args: never[]) => infer T ? T : never;
+type Behaviour<M extends Method> = (proceed: () => Promise<unknown>, ...args: Arguments<M>) => Promise<unknown>;
 
 /** libvirt in memory: behaves as `test:///default` does (the same suite runs on both), and as the test says beyond that. */
 export class FakeHypervisor implements Hypervisor, Disposable {
-  readonly uri = "fake:///default";
   /** Every call in order: the method and what it is about. */
   readonly calls: string[] = [];
   /** Snapshots made known again, by domain. */
-  readonly snapshots: { readonly uuid: string; readonly xml: string }[] = [];
+  readonly redefined: { readonly uuid: string; readonly xml: string }[] = [];
+  /** What the parts of the fake remember and can be told. */
+  readonly parts = new FakeParts((uuid) => this.#active(uuid, "change"), (domain) => void this.put(domain), (uuid) => this.end(uuid), this.redefined);
+  readonly devices = this.#port<DevicePort>("devices", this.parts.devices);
+  readonly snapshots = this.#port<SnapshotPort>("snapshots", this.parts.snapshots);
+  readonly images = this.#port<SaveImagePort>("images", this.parts.images);
+  readonly guest = this.#port<GuestPort>("guest", this.parts.guest);
+  readonly jobs = this.#port<JobPort>("jobs", this.parts.jobs);
+  readonly migration = this.#port<MigrationPort>("migration", this.parts.migration);
+  readonly node = this.#port<NodePort>("node", this.parts.node);
   /** Documents that were started. */
   readonly created: string[] = [];
   readonly #domains: Kept[] = [];
   readonly #watches = new Set<{ readonly uuid: string; heard: boolean; lost: boolean }>();
+  readonly #lifecycles = new Set<{ report(event: LifecycleEvent): void; lose(error: OnevirtError): void }>();
   readonly #script = new Map<Method, Behaviour<Method>[]>();
   #lastId = 0;
 
   constructor(
     private readonly clock: FakeClock,
     domains: readonly FakeDomain[] = [],
+    readonly uri = "fake:///default",
   ) {
     for (const domain of domains) this.put(domain);
   }
@@ -72,8 +73,8 @@ export class FakeHypervisor implements Hypervisor, Disposable {
   hangs(method: Method, takesEffect: "never" | "at once" | { readonly afterMs: number } = "never"): this {
     return this.next(method, async (proceed, ...args) => {
       if (takesEffect === "at once") await proceed();
-      if (typeof takesEffect === "object") this.clock.after((args.at(-1) as Deadline).remainingMs() + takesEffect.afterMs, () => void proceed());
-      this.clock.pass((args.at(-1) as Deadline).remainingMs());
+      if (typeof takesEffect === "object") this.clock.after(deadlineOf(args).remainingMs() + takesEffect.afterMs, () => void proceed());
+      this.clock.pass(deadlineOf(args).remainingMs());
       throw refusal("TIMED_OUT", `Cannot ${method}: no answer from ${this.uri}`);
     });
   }
@@ -105,14 +106,22 @@ export class FakeHypervisor implements Hypervisor, Disposable {
     for (const watch of this.#watches) if (watch.uuid === uuid) watch.heard = true;
   }
 
+  /** Something happens to a domain, as libvirt tells it. */
+  tell(event: LifecycleEvent): void {
+    for (const each of this.#lifecycles) each.report(event);
+    if (event.kind === "stopped") this.tellStopped(event.uuid);
+  }
+
   /** All listeners lose their connection. */
   loseListeners(): void {
     for (const watch of this.#watches) watch.lost = true;
+    for (const each of this.#lifecycles) each.lose(refusal("CONNECTION_LOST", "the connection was closed"));
   }
 
   /** Complains about listeners that were left open, and about scripted calls that nobody made. */
   [Symbol.dispose](): void {
-    if (this.#watches.size > 0) throw new Error(`FakeHypervisor: ${this.#watches.size} listener(s) left open`);
+    const open = this.#watches.size + this.#lifecycles.size + this.parts.openWatches;
+    if (open > 0) throw new Error(`FakeHypervisor: ${open} listener(s) left open`);
     const left = [...this.#script].filter(([, behaviours]) => behaviours.length > 0).map(([method]) => method);
     if (left.length > 0) throw new Error(`FakeHypervisor: expected another call of ${left.join(", ")}`);
   }
@@ -168,6 +177,15 @@ export class FakeHypervisor implements Hypervisor, Disposable {
     });
   }
 
+  watchLifecycle(report: (event: LifecycleEvent) => void, deadline: Deadline): Promise<LifecycleWatch> {
+    return this.#play("watchLifecycle", "", [report, deadline], async () => {
+      const { promise: lost, resolve: lose } = Promise.withResolvers<OnevirtError>();
+      const watch = { report, lose };
+      this.#lifecycles.add(watch);
+      return { lost, [Symbol.dispose]: () => void this.#lifecycles.delete(watch) };
+    });
+  }
+
   domainXml(uuid: string, options: { readonly secure?: boolean }, deadline: Deadline): Promise<string> {
     return this.#play("domainXml", uuid, [uuid, options, deadline], async () => this.#get(uuid).xml);
   }
@@ -176,8 +194,31 @@ export class FakeHypervisor implements Hypervisor, Disposable {
     return this.#play("metadata", uuid, [uuid, namespace, deadline], async () => this.#get(uuid).metadata[namespace]);
   }
 
-  redefineSnapshot(uuid: string, xml: string, deadline: Deadline): Promise<void> {
-    return this.#play("redefineSnapshot", uuid, [uuid, xml, deadline], async () => void this.snapshots.push({ uuid: this.#get(uuid).uuid, xml }));
+  setMetadata(uuid: string, namespace: string, key: string, xml: string, deadline: Deadline): Promise<void> {
+    return this.#play("setMetadata", uuid, [uuid, namespace, key, xml, deadline], async () => {
+      const domain = this.#active(uuid, "change");
+      domain.metadata = { ...domain.metadata, [namespace]: xml };
+    });
+  }
+
+  suspend(uuid: string, deadline: Deadline): Promise<void> {
+    return this.#play("suspend", uuid, [uuid, deadline], async () => void Object.assign(this.#active(uuid, "suspend"), { state: "paused", reason: 1 }));
+  }
+
+  resume(uuid: string, deadline: Deadline): Promise<void> {
+    return this.#play("resume", uuid, [uuid, deadline], async () => void Object.assign(this.#active(uuid, "resume"), { state: "running", reason: 5 }));
+  }
+
+  wakeUp(uuid: string, deadline: Deadline): Promise<void> {
+    return this.#play("wakeUp", uuid, [uuid, deadline], async () => void Object.assign(this.#active(uuid, "wake up"), { state: "running", reason: 7 }));
+  }
+
+  undefine(uuid: string, deadline: Deadline): Promise<void> {
+    return this.#play("undefine", uuid, [uuid, deadline], async () => {
+      const domain = this.#get(uuid);
+      if (isActive(domain.state)) domain.persistent = false;
+      else this.#domains.splice(this.#domains.indexOf(domain), 1);
+    });
   }
 
   list(deadline: Deadline): Promise<readonly DomainStatus[]> {
@@ -200,13 +241,23 @@ export class FakeHypervisor implements Hypervisor, Disposable {
     return this.#play("versions", "", [deadline], async () => ({ library: "9.0.0", daemon: "9.0.0", type: "TEST" }));
   }
 
-  async #play<M extends Method>(method: M, about: string, args: Parameters<Hypervisor[M]>, work: () => ReturnType<Hypervisor[M]>): Promise<Awaited<ReturnType<Hypervisor[M]>>> {
+  /** The operations of a part, recorded and scripted as all others, under the name `part.operation`. */
+  #port<P extends object>(name: PortName, part: P): P {
+    const operations = Object.entries(part as Record<string, (...args: unknown[]) => Promise<unknown>>).map(([operation, work]) => [
+      operation,
+      (...args: unknown[]) => this.#play(`${name}.${operation}` as Method, aboutOf(args), args as never, () => work(...args) as never),
+    ]);
+    return Object.fromEntries(operations) as P;
+  }
+
+  async #play<M extends Method>(method: M, about: string, args: Arguments<M>, work: () => Result<M>): Promise<Awaited<Result<M>>> {
     this.calls.push(`${method} ${about}`.trimEnd());
-    const text = args.find((each) => typeof each === "string" && each.includes("\0"));
+    const all = args as readonly unknown[];
+    const text = all.find((each) => typeof each === "string" && each.includes("\0"));
     if (text !== undefined) throw refusal("BAD_ARGUMENT", `Cannot ${method}: the text holds a NUL character`);
-    if ((args.at(-1) as Deadline).expired) throw refusal("TIMED_OUT", `Cannot ${method}: no time left`);
+    if (deadlineOf(all).expired) throw refusal("TIMED_OUT", `Cannot ${method}: no time left`);
     const behaviour = this.#script.get(method)?.shift() as Behaviour<M> | undefined;
-    return (await (behaviour ? behaviour(work, ...args) : work())) as Awaited<ReturnType<Hypervisor[M]>>;
+    return (await (behaviour ? behaviour(work as () => Promise<unknown>, ...args) : work())) as Awaited<Result<M>>;
   }
 
   /** In virsh's order: number, UUID, name. */
@@ -232,25 +283,11 @@ export class FakeHypervisor implements Hypervisor, Disposable {
   }
 }
 
-function statusOf({ name, uuid, id, state, reason }: Kept): DomainStatus {
-  return { name, uuid, id, state, reason };
+function deadlineOf(args: readonly unknown[]): Deadline {
+  return args.at(-1) as Deadline;
 }
 
-/** State and interfaces come from libvirt; disks only from a QEMU that answers, so only when the test gave them. */
-function fieldsOf({ state, reason, fields }: Kept, groups: readonly StatsGroup[]): StatsFields {
-  const prefixes: Readonly<Record<StatsGroup, string>> = { state: "state.", cpu: "cpu.", balloon: "balloon.", vcpu: "vcpu.", interface: "net.", block: "block." };
-  const wanted = Object.entries(fields).filter(([name]) => groups.some((group) => name.startsWith(prefixes[group])));
-  return { ...(groups.includes("state") ? { "state.state": DOMAIN_STATES.indexOf(state), "state.reason": reason } : {}), ...Object.fromEntries(wanted) };
-}
-
-function parsed(xml: string) {
-  try {
-    return readDomainDocument(xml, "the domain");
-  } catch (cause) {
-    throw refusal("LIBVIRT_FAILED", `Cannot create the domain: XML error`, { code: 35, domain: 20, text: String(cause) });
-  }
-}
-
-function refusal(code: ErrorCode, message: string, libvirt?: LibvirtError): OnevirtError {
-  return new OnevirtError(code, message, libvirt ? { libvirt } : {});
+/** What a call is about: its short texts. */
+function aboutOf(args: readonly unknown[]): string {
+  return args.filter((each) => typeof each === "number" || (typeof each === "string" && !each.includes("<"))).join(" ");
 }

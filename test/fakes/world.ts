@@ -5,7 +5,8 @@ import { defaultSettings, type Settings } from "../../src/core/settings.ts";
 import { FakeClock } from "./clock.ts";
 import { FakeFiles } from "./files.ts";
 import { FakeCommands, FakeLocks, FakeLog, FakeProcesses, FakeRoot, FakeState } from "./host.ts";
-import { FakeHypervisor, type FakeDomain } from "./hypervisor.ts";
+import { type FakeDomain, refusal } from "./domain.ts";
+import { FakeHypervisor } from "./hypervisor.ts";
 
 /** What a test says of the world; the rest is as on a host where nothing was configured. */
 export interface Given {
@@ -22,6 +23,8 @@ export interface Given {
 /** A context made of fakes, which complains at its end about what was left open. */
 export interface World extends Context, Disposable {
   readonly hypervisor: FakeHypervisor;
+  /** Other hosts by URI; a URI that is not here cannot be reached. */
+  readonly others: Map<string, FakeHypervisor>;
   readonly files: FakeFiles;
   readonly commands: FakeCommands;
   readonly processes: FakeProcesses;
@@ -36,9 +39,11 @@ export function given({ domains = [], files = {}, kvmrc = {}, onevirt = {}, vers
   const clock = new FakeClock();
   const hypervisor = new FakeHypervisor(clock, domains);
   const locks = new FakeLocks(clock);
+  const others = new Map<string, FakeHypervisor>();
   const settings = defaultSettings();
   return {
-    clock, hypervisor, locks,
+    clock, hypervisor, locks, others,
+    hypervisorAt: (uri) => others.get(uri) ?? unreachable(uri, clock),
     settings: { ...settings, kvmrc: { ...settings.kvmrc, ...kvmrc }, onevirt: { ...settings.onevirt, ...onevirt } },
     generation: generationOf(version), tree: "/var/tmp/one", randomHex: () => "0".repeat(64),
     files: new FakeFiles(files), commands: new FakeCommands(), processes: new FakeProcesses(), state: new FakeState(), root: new FakeRoot(), log: new FakeLog(),
@@ -48,4 +53,14 @@ export function given({ domains = [], files = {}, kvmrc = {}, onevirt = {}, vers
       locks[Symbol.dispose]();
     },
   };
+}
+
+/** A host that does not answer, whatever is asked. */
+function unreachable(uri: string, clock: FakeClock): FakeHypervisor {
+  const refuse = () => Promise.reject(refusal("LIBVIRT_UNREACHABLE", `Cannot connect to ${uri}: no answer`));
+  const port = () => new Proxy({}, { get: () => refuse });
+  const ports = Object.fromEntries(["devices", "snapshots", "images", "guest", "jobs", "migration", "node"].map((name) => [name, port()]));
+  return new Proxy(new FakeHypervisor(clock, [], uri), {
+    get: (target, key) => (typeof key === "string" && key in ports ? ports[key] : key === "uri" ? uri : key === Symbol.dispose ? () => target[Symbol.dispose]() : refuse),
+  });
 }

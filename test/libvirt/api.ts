@@ -4,6 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 /** libvirt's own description of its API; from the package libvirt-dev (Debian, Ubuntu) or libvirt-devel. */
 export const API_PATH = "/usr/share/libvirt/api/libvirt-api.xml";
 
+/** The description of libvirt-qemu.so.0, from the same package. */
+const QEMU_API_PATH = "/usr/share/libvirt/api/libvirt-qemu-api.xml";
+
 interface Described {
   readonly name: string;
   readonly version: string;
@@ -22,11 +25,16 @@ export interface ApiDescription {
 
 type Node = Readonly<Record<string, string>> & { readonly arg?: readonly { readonly type: string }[]; readonly return?: { readonly type: string } };
 
-/** Reads the description; a clear error when the package is missing. */
+/** Reads both descriptions; a clear error when the package is missing. */
 export function readApi(): ApiDescription {
-  if (!existsSync(API_PATH)) throw new Error(`${API_PATH} is missing: install the package libvirt-dev`);
+  const [{ functions, numbers }, qemu] = [readOne(API_PATH), readOne(QEMU_API_PATH)];
+  return { functions: new Map([...functions, ...qemu.functions]), numbers };
+}
+
+function readOne(path: string): ApiDescription {
+  if (!existsSync(path)) throw new Error(`${path} is missing: install the package libvirt-dev`);
   const parser = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: "", parseAttributeValue: false, isArray: (name) => name === "arg" });
-  const { symbols } = (parser.parse(readFileSync(API_PATH, "utf8")) as { api: { symbols: { function: Node[]; enum: Node[]; macro: Node[] } } }).api;
+  const { symbols } = (parser.parse(readFileSync(path, "utf8")) as { api: { symbols: { function: Node[]; enum: Node[]; macro: Node[] } } }).api;
   const functions = symbols.function.map((node) => [node.name ?? "", { name: node.name ?? "", version: node.version ?? "", returns: node.return?.type ?? "void", args: (node.arg ?? []).map(({ type }) => type) }] as const);
   const values = new Map(symbols.enum.map((node) => [node.name ?? "", node.value ?? ""]));
   const numberOf = (value: string): number => (values.has(value) ? numberOf(values.get(value) as string) : Number(value)); // one may stand for another

@@ -1,10 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Deadline } from "../../src/core/deadline.ts";
 import { OnevirtError } from "../../src/core/errors.ts";
 import type { Hypervisor } from "../../src/core/ports.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { GuardedHypervisor } from "../../src/libvirt/guarded.ts";
+import { BlockingDevices } from "../../src/libvirt/devices.ts";
+import { DomainAccess } from "../../src/libvirt/domain-access.ts";
 import { BlockingHypervisor } from "../../src/libvirt/hypervisor.ts";
+import { BlockingJobs } from "../../src/libvirt/jobs.ts";
+import { BlockingMigration } from "../../src/libvirt/migration.ts";
+import { BlockingNode } from "../../src/libvirt/node.ts";
+import { BlockingSnapshots } from "../../src/libvirt/snapshots.ts";
+import { openBlocking } from "./blocking.ts";
 import { Library } from "../../src/libvirt/library.ts";
 import { startThread } from "../../src/thread.ts";
 import { FakeClock } from "../fakes/clock.ts";
@@ -100,7 +110,7 @@ describe.each(worlds)("hypervisor on %s", (_world, open) => {
     const { hypervisor, deadline } = subject;
     const calls = [
       hypervisor.destroy(MISSING, deadline()), hypervisor.shutdown(MISSING, "default", deadline()), hypervisor.reboot(MISSING, deadline()), hypervisor.reset(MISSING, deadline()),
-      hypervisor.domainXml(MISSING, {}, deadline()), hypervisor.metadata(MISSING, NAMESPACE, deadline()), hypervisor.redefineSnapshot(MISSING, "<domainsnapshot/>", deadline()),
+      hypervisor.domainXml(MISSING, {}, deadline()), hypervisor.metadata(MISSING, NAMESPACE, deadline()), hypervisor.snapshots.redefine(MISSING, "<domainsnapshot/>", {}, deadline()),
     ];
     expect(await Promise.all(calls.map(errorOf))).toEqual(calls.map(() => ["DOMAIN_NOT_FOUND", 42]));
   });
@@ -169,17 +179,82 @@ describe.each(worlds)("hypervisor on %s", (_world, open) => {
     await hypervisor.destroy(UUID, deadline());
     expect([refused, after?.state]).toEqual([["TIMED_OUT", undefined], "running"]);
   });
+
+  test("suspend() and resume() change the state, and the life of all domains is told", async () => {
+    const { hypervisor, deadline } = subject;
+    await hypervisor.create(documentOf("one-20", UUID), deadline());
+    await hypervisor.suspend(UUID, deadline());
+    const suspended = await hypervisor.find(UUID, deadline());
+    await hypervisor.resume(UUID, deadline());
+    const resumed = await hypervisor.find(UUID, deadline());
+    await hypervisor.destroy(UUID, deadline());
+    expect([suspended?.state, resumed?.state]).toEqual(["paused", "running"]);
+  });
+
+  test("setMetadata() replaces what metadata() gives", async () => {
+    const { hypervisor, deadline } = subject;
+    await hypervisor.create(documentOf("one-21", UUID), deadline());
+    await hypervisor.setMetadata(UUID, NAMESPACE, "one", `<vm id="7"/>`, deadline());
+    const metadata = await hypervisor.metadata(UUID, NAMESPACE, deadline());
+    await hypervisor.destroy(UUID, deadline());
+    expect(metadata).toMatch(/<(\w+:)?vm [^>]*id=['"]7['"]/);
+  });
+
+  test("snapshots are taken, named, read, reverted to and deleted, and one that is not there is SNAPSHOT_NOT_FOUND", async () => {
+    const { hypervisor: { create, destroy, snapshots }, hypervisor, deadline } = subject;
+    await create.call(hypervisor, documentOf("one-22", UUID), deadline());
+    const before = await snapshots.current(UUID, deadline());
+    const name = await snapshots.create(UUID, "<domainsnapshot><name>snap-0</name></domainsnapshot>", deadline());
+    await snapshots.create(UUID, "<domainsnapshot/>", deadline());
+    const seen = { before, name, names: (await snapshots.names(UUID, deadline())).length, current: await snapshots.current(UUID, deadline()) !== "snap-0", xml: (await snapshots.xml(UUID, "snap-0", {}, deadline())).includes("<name>snap-0</name>") };
+    await snapshots.revert(UUID, "snap-0", {}, deadline());
+    const current = await snapshots.current(UUID, deadline());
+    await snapshots.delete(UUID, "snap-0", {}, deadline());
+    const missing = [await errorOf(snapshots.xml(UUID, "snap-0", {}, deadline())), await errorOf(snapshots.delete(UUID, "snap-0", {}, deadline()))].map((error) => (error as unknown[])[0]);
+    for (const left of await snapshots.names(UUID, deadline())) await snapshots.delete(UUID, left, {}, deadline());
+    await destroy.call(hypervisor, UUID, deadline());
+    expect([seen, current, missing] as unknown[]).toEqual([{ before: undefined, name: "snap-0", names: 2, current: true, xml: true }, "snap-0", ["SNAPSHOT_NOT_FOUND", "SNAPSHOT_NOT_FOUND"]]);
+  });
+
+  test("images.save() ends the domain, images.restore() brings it back", async () => {
+    const { hypervisor, deadline } = subject;
+    const path = join(tmpdir(), `onevirt-image-${process.pid}`);
+    await hypervisor.create(documentOf("one-23", UUID), deadline());
+    await hypervisor.images.save(UUID, path, deadline());
+    const gone = await hypervisor.find(UUID, deadline());
+    const xml = await hypervisor.images.xml(path, { secure: true }, deadline());
+    await hypervisor.images.restore(path, undefined, deadline());
+    const back = await hypervisor.find("one-23", deadline());
+    await hypervisor.destroy(UUID, deadline());
+    rmSync(path, { force: true });
+    expect([gone, /<name>one-23<\/name>/.test(xml), back?.uuid]).toEqual([undefined, true, UUID]);
+  });
+
+  test("devices.setMemory() and the rest refuse a domain that is not there", async () => {
+    const { hypervisor: { devices, jobs, guest, images }, deadline } = subject;
+    const calls = [devices.setMemory(MISSING, 1024, deadline()), devices.attach(MISSING, "<disk/>", deadline()), jobs.progress(MISSING, deadline()), guest.syncTime(MISSING, deadline()), images.save(MISSING, "/nowhere/x", deadline())];
+    expect((await Promise.all(calls.map(errorOf))).map((error) => (error as unknown[])[0])).toEqual(calls.map(() => "DOMAIN_NOT_FOUND"));
+  });
+
+  test("node gives the capabilities of the host", async () => {
+    expect(await subject.hypervisor.node.capabilities(subject.deadline())).toMatch(/^<capabilities>[\s\S]*<host>/);
+  });
 });
 
 describe("BlockingHypervisor", () => {
   test("BlockingHypervisor leaks nothing, whatever succeeds or fails", () => {
     const library = new Library(undefined);
-    const hypervisor = new BlockingHypervisor(library, "test:///default", false);
+    const hypervisor = openBlocking(BlockingHypervisor, library, "test:///default", false);
+    using access = new DomainAccess(library, "test:///default", false);
+    const [devices, snapshots, jobs, migration, node] = [new BlockingDevices(access), new BlockingSnapshots(access), new BlockingJobs(access), new BlockingMigration(access), new BlockingNode(access)];
     const attempts = [
       () => hypervisor.find("test"), () => hypervisor.find("nope"), () => hypervisor.create(documentOf("one-9", UUID)), () => hypervisor.create(documentOf("one-9", UUID)), () => hypervisor.create("<x/>"),
       () => hypervisor.list(), () => hypervisor.stats(["state", "block"], undefined), () => hypervisor.stats(["state"], [UUID, MISSING]), () => hypervisor.maxMemoryKiB([UUID, MISSING]),
-      () => hypervisor.domainXml(UUID, {}), () => hypervisor.domainXml(MISSING, {}), () => hypervisor.metadata(UUID, NAMESPACE), () => hypervisor.redefineSnapshot(UUID, "<domainsnapshot/>"),
-      () => hypervisor.redefineSnapshot(UUID, "<no/>"), () => hypervisor.versions(), () => hypervisor.reboot(MISSING), () => hypervisor.shutdown(UUID, "default"), () => hypervisor.destroy(UUID),
+      () => hypervisor.domainXml(UUID, {}), () => hypervisor.domainXml(MISSING, {}), () => hypervisor.metadata(UUID, NAMESPACE), () => snapshots.redefine(UUID, "<domainsnapshot/>", {}),
+      () => snapshots.create(UUID, "<domainsnapshot><name>one</name></domainsnapshot>"), () => snapshots.names(UUID), () => snapshots.current(UUID), () => snapshots.xml(UUID, "one", {}),
+      () => snapshots.xml(UUID, "two", {}), () => snapshots.delete(UUID, "one", {}), () => devices.attach(UUID, "<no/>"), () => jobs.progress(UUID), () => jobs.disk(UUID, "vda"),
+      () => migration.migrateToUri(UUID, "test:///nowhere", 1, { migrate_uri: "tcp:x", bandwidth: 5n, connections: 2, migrate_disks: ["vda", "vdb"] }), () => node.capabilities(), () => node.cpuMhz(),
+      () => hypervisor.versions(), () => hypervisor.reboot(MISSING), () => hypervisor.shutdown(UUID, "default"), () => hypervisor.destroy(UUID),
     ];
     for (const attempt of attempts) {
       try {
@@ -188,6 +263,7 @@ describe("BlockingHypervisor", () => {
         expect(error).toBeInstanceOf(OnevirtError);
       }
     }
+    access[Symbol.dispose]();
     const open = { ...library.owned };
     hypervisor[Symbol.dispose]();
     hypervisor[Symbol.dispose]();
@@ -198,7 +274,8 @@ describe("BlockingHypervisor", () => {
     const script = `
       import { BlockingHypervisor } from "./src/libvirt/hypervisor.ts";
       import { Library } from "./src/libvirt/library.ts";
-      const open = (uri) => new BlockingHypervisor(new Library(undefined), uri, false);
+      import { openBlocking } from "./test/libvirt/blocking.ts";
+      const open = (uri) => openBlocking(BlockingHypervisor, new Library(undefined), uri, false);
       for (const work of [() => open("test:///default").destroy("${MISSING}"), () => open("test:///default").create("<x"), () => open("qemu+unix:///system?socket=/nowhere").list(), () => open("nonsense://x/").list()])
         try { work(); } catch (error) { console.log(error.code); }`;
     const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", script], { cwd: `${import.meta.dir}/../..` });

@@ -7,6 +7,7 @@ import { OnevirtError } from "../../src/core/errors.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { GuardedJudge } from "../../src/libvirt/guarded-judge.ts";
 import { BlockingJudge } from "../../src/libvirt/judge.ts";
+import { openBlocking } from "./blocking.ts";
 import { Library } from "../../src/libvirt/library.ts";
 import { startThread } from "../../src/thread.ts";
 import { buildShim, failing, removeShims, type Bodies } from "./shim.ts";
@@ -75,7 +76,7 @@ describe("GuardedJudge", () => {
 describe("BlockingJudge", () => {
   test("BlockingJudge leaks nothing, whatever succeeds or fails", () => {
     const library = new Library(undefined);
-    const judge = new BlockingJudge(library, OWN_WORLD, false);
+    const judge = openBlocking(BlockingJudge, library, OWN_WORLD, false);
     const answers = [
       () => judge.define(documentOf("judged"), { schema: true }), () => judge.define(documentOf("judged-2", UUID.replace("f", "e")), { schema: false }), () => judge.define(documentOf("judged", UUID, "<devises/>"), { schema: true }),
       () => judge.define("<domain", { schema: false }), () => judge.define("<domain>\0", { schema: false }), () => judge.inactiveNames().sort(), () => judge.undefine("judged"), () => judge.undefine("judged"), () => judge.undefine("judged-2"), () => judge.inactiveNames(),
@@ -95,7 +96,7 @@ describe("BlockingJudge", () => {
       virConnectListAllDomains: "if (a2 != 2) abort(); static char objects[3]; void **list = calloc(4, sizeof *list); for (int i = 0; i < 3; i++) list[i] = objects + i; *(void **)a1 = list; return 3;",
       virDomainFree: `int fd = open(${JSON.stringify(freed)}, O_CREAT | O_APPEND | O_WRONLY, 0600); dprintf(fd, "%lu\\n", (unsigned long)a0); close(fd); return 0;`,
     })]);
-    using judge = new BlockingJudge(library, "shim:///", false);
+    using judge = openBlocking(BlockingJudge, library, "shim:///", false);
     const names = judge.inactiveNames();
     const given = readFileSync(freed, "utf8").trim().split("\n");
     expect([names, given.length, new Set(given).size, library.owned.domain]).toEqual([["shim", "shim", "shim"], 3, 3, 0]);
@@ -119,7 +120,7 @@ describe("BlockingJudge", () => {
   ])("undefine() keeps firmware variables and TPM state where the driver %s", (name, known, document, error, asked, outcome) => {
     const file = join(place, name.replace(/\W/g, "-"));
     const library = new Library(undefined, [buildShim(driver(file, known, document, error))]);
-    using judge = new BlockingJudge(library, "shim:///", false);
+    using judge = openBlocking(BlockingJudge, library, "shim:///", false);
     const answer = thrownBy(() => judge.undefine("x"));
     expect([existsSync(file) && readFileSync(file, "utf8").trim(), answer, library.owned.domain]).toEqual([asked, outcome, 0]);
   });

@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlockingHypervisor } from "../../src/libvirt/hypervisor.ts";
+import { BlockingSnapshots } from "../../src/libvirt/snapshots.ts";
+import { openBlocking } from "./blocking.ts";
 import { Library, LIBRARY_PATHS } from "../../src/libvirt/library.ts";
 import type { Tracer } from "../../src/core/ports.ts";
 import { buildShim, failing, removeShims } from "./shim.ts";
@@ -22,8 +24,9 @@ const thrownBy = (work: () => unknown): unknown => {
 describe("Library", () => {
   test("Library works with a libvirt that has nothing newer than 4.5", () => {
     const library = new Library(undefined, [buildShim()]);
-    using hypervisor = new BlockingHypervisor(library, "shim:///", false);
-    expect([hypervisor.find("shim"), hypervisor.domainXml("x", {}), hypervisor.metadata("x", "uri"), hypervisor.create("<domain/>"), hypervisor.redefineSnapshot("x", "<s/>")] as unknown[]).toEqual([
+    using hypervisor = openBlocking(BlockingHypervisor, library, "shim:///", false);
+    using snapshots = openBlocking(BlockingSnapshots, library, "shim:///", false);
+    expect([hypervisor.find("shim"), hypervisor.domainXml("x", {}), hypervisor.metadata("x", "uri"), hypervisor.create("<domain/>"), snapshots.redefine("x", "<s/>", {})] as unknown[]).toEqual([
       { name: "shim", uuid: "11111111-2222-3333-4444-555555555555", id: 7, state: "running", reason: 1 }, "<domain/>", "<vm/>",
       { name: "shim", uuid: "11111111-2222-3333-4444-555555555555", id: 7 }, undefined,
     ]);
@@ -31,7 +34,7 @@ describe("Library", () => {
 
   test("Library serves all functions but the one that this libvirt lacks", () => {
     const library = new Library(undefined, [buildShim({ virDomainReset: undefined })]);
-    using hypervisor = new BlockingHypervisor(library, "shim:///", false);
+    using hypervisor = openBlocking(BlockingHypervisor, library, "shim:///", false);
     expect([thrownBy(() => hypervisor.reset("x")), thrownBy(() => hypervisor.reboot("x")), library.has("virDomainReset"), library.has("virDomainReboot")]).toEqual([
       { code: "NOT_SUPPORTED", message: "Cannot call virDomainReset: this libvirt does not have it", hint: "use libvirt 0.9.7 or later", libvirt: undefined }, "nothing", false, true,
     ]);
@@ -77,7 +80,7 @@ describe("Library", () => {
       },
       note: () => undefined,
     };
-    using hypervisor = new BlockingHypervisor(new Library(tracer, [buildShim()]), "shim:///", false);
+    using hypervisor = openBlocking(BlockingHypervisor, new Library(tracer, [buildShim()]), "shim:///", false);
     hypervisor.create("<domain><graphics passwd='hunter2'/></domain>");
     expect(lines.filter((line) => /Create/.test(line))).toEqual([expect.stringMatching(/^libvirt virDomainCreateXML\(0x[0-9a-f]+, <45 characters>, 0\) = 0x[0-9a-f]+$/)]);
     expect(lines.join("\n")).not.toContain("hunter2");
@@ -87,7 +90,7 @@ describe("Library", () => {
 describe("Handle", () => {
   test("Handle gives each object back once, also when the call fails", () => {
     const library = new Library(undefined, [buildShim({ virDomainDestroy: failing(55, 10, "not running", "-1") })]);
-    const hypervisor = new BlockingHypervisor(library, "shim:///", false);
+    const hypervisor = openBlocking(BlockingHypervisor, library, "shim:///", false);
     expect(thrownBy(() => hypervisor.destroy("x"))).toMatchObject({ code: "INVALID_STATE", libvirt: { code: 55, domain: 10, text: "not running" } });
     expect(library.owned).toEqual({ connection: 1, domain: 0 });
     hypervisor[Symbol.dispose]();
@@ -99,14 +102,14 @@ describe("Handle", () => {
 describe("find()", () => {
   test("find() gives nothing for a domain that ends between two calls", () => {
     const library = new Library(undefined, [buildShim({ virDomainGetState: failing(42, 10, "Domain not found", "-1") })]);
-    using hypervisor = new BlockingHypervisor(library, "shim:///", false);
+    using hypervisor = openBlocking(BlockingHypervisor, library, "shim:///", false);
     expect(hypervisor.find("shim")).toBeUndefined();
   });
 });
 
 describe("errors", () => {
   const lookup = (body: string) => () => {
-    using hypervisor = new BlockingHypervisor(new Library(undefined, [buildShim({ virDomainLookupByName: body })]), "shim:///", false);
+    using hypervisor = openBlocking(BlockingHypervisor, new Library(undefined, [buildShim({ virDomainLookupByName: body })]), "shim:///", false);
     hypervisor.find("shim");
   };
   const cases: [string, string, string][] = [
@@ -129,20 +132,20 @@ describe("errors", () => {
   });
 
   test("Connection.open() fails as unreachable, whatever libvirt's number is, and says what to check", () => {
-    using hypervisor = new BlockingHypervisor(new Library(undefined, [buildShim({ virConnectOpen: failing(1, 0, "odd") })]), "shim:///", false);
+    using hypervisor = openBlocking(BlockingHypervisor, new Library(undefined, [buildShim({ virConnectOpen: failing(1, 0, "odd") })]), "shim:///", false);
     expect(thrownBy(() => hypervisor.list())).toEqual({
       code: "LIBVIRT_UNREACHABLE", message: "Cannot connect to shim:///: odd", hint: "check that libvirtd (or virtqemud) runs and that this user may use its socket", libvirt: { code: 1, domain: 0, text: "odd" },
     });
   });
 
   test("Connection.open() refuses an empty URI, which would mean libvirt's default", () => {
-    using hypervisor = new BlockingHypervisor(new Library(undefined, [buildShim()]), "", false);
+    using hypervisor = openBlocking(BlockingHypervisor, new Library(undefined, [buildShim()]), "", false);
     expect(thrownBy(() => hypervisor.list())).toMatchObject({ code: "BAD_CONFIG" });
   });
 
   test("BlockingHypervisor replaces a connection that broke", () => {
     const library = new Library(undefined, [buildShim({ virConnectIsAlive: "static int asked; return asked++ % 2;" })]);
-    using hypervisor = new BlockingHypervisor(library, "shim:///", false);
+    using hypervisor = openBlocking(BlockingHypervisor, library, "shim:///", false);
     expect([hypervisor.find("shim")?.id, hypervisor.find("shim")?.id, library.owned.connection]).toEqual([7, 7, 1]);
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { symbols, type SymbolName } from "../../src/libvirt/symbols.ts";
+import { libraryOf, symbols, type SymbolName } from "../../src/libvirt/symbols.ts";
 import { OLDEST_LIBVIRT } from "../../src/core/build-info.ts";
 import { isLater, readApi } from "./api.ts";
 
@@ -17,7 +17,7 @@ let count = 0;
  */
 export function buildShim(bodies: Bodies = {}): string {
   const api = readApi();
-  const names = (Object.keys(symbols) as SymbolName[]).filter((name) => !(name in bodies && bodies[name] === undefined) && !isLater(api.functions.get(name)?.version ?? "99", OLDEST_LIBVIRT));
+  const names = (Object.keys(symbols) as SymbolName[]).filter((name) => libraryOf(name) === "libvirt" && !(name in bodies && bodies[name] === undefined) && !isLater(api.functions.get(name)?.version ?? "99", OLDEST_LIBVIRT));
   const path = join(directory, `shim-${++count}`);
   mkdirSync(path, { recursive: true });
   writeFileSync(join(path, "shim.c"), [PRELUDE, ...names.map((name) => definition(name, bodies[name] ?? STANDARD[name] ?? zero(name)))].join("\n"));

@@ -32,7 +32,7 @@ describe("symbols", () => {
   test("C_TYPES gives each C type its width on this machine's ABI", () => {
     const widths = Object.entries(C_TYPES).map(([type, ffi]) => [type, ffi, type.endsWith("*") || type.startsWith("vir") ? (type === "const char *" ? "cstring" : "ptr") : ffi]);
     expect(widths.filter(([, ffi, expected]) => ffi !== expected)).toEqual([]);
-    expect([C_TYPES.int, C_TYPES["unsigned int"], C_TYPES.void]).toEqual(["i32", "u32", "void"]);
+    expect([C_TYPES.int, C_TYPES["unsigned int"], C_TYPES["unsigned long"], C_TYPES["unsigned long long"], C_TYPES["long long"], C_TYPES.void]).toEqual(["i32", "u32", "u64", "u64", "i64", "void"]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { run } from "../../../src/actions/cancel.ts";
 import { OnevirtError } from "../../../src/core/errors.ts";
-import type { FakeDomain } from "../../fakes/hypervisor.ts";
+import type { FakeDomain } from "../../fakes/domain.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
 import { DIRECTORY, documentOf, KEPT_TPM, PLAIN_DIRECTORY, TPM, UUID, VGPU, VM_XML_WITH_VGPU } from "./document.ts";
 

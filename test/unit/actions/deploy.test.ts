@@ -332,18 +332,18 @@ describe("deploy and snapshots", () => {
     const files = Object.fromEntries([10, 9, 0].map((id) => [`${DIRECTORY}/snap-${id}.xml`, snapshot(OTHER_UUID, `snap-${id}`)]));
     using world = given({ files: { ...files, [`${DIRECTORY}/snap-x.xml`]: "no", [`${DIRECTORY}/snap-1.xml.bak`]: "no" } });
     await deploy(world);
-    expect([world.hypervisor.snapshots.map(({ xml }) => xml), world.files.findText(`${DIRECTORY}/snap-9.xml`), world.files.modeOf(`${DIRECTORY}/snap-9.xml`)]).toEqual([[0, 9, 10].map((id) => snapshot(UUID, `snap-${id}`)), snapshot(UUID, "snap-9"), 0o600]);
+    expect([world.hypervisor.redefined.map(({ xml }) => xml), world.files.findText(`${DIRECTORY}/snap-9.xml`), world.files.modeOf(`${DIRECTORY}/snap-9.xml`)]).toEqual([[0, 9, 10].map((id) => snapshot(UUID, `snap-${id}`)), snapshot(UUID, "snap-9"), 0o600]);
   });
 
   test("deploy makes snapshots known again also when the start took all the time there was", async () => {
     using world = given({ files: { [`${DIRECTORY}/snap-0.xml`]: snapshot(UUID, "snap-0") } });
     world.hypervisor.hangs("create", "at once");
-    expect([await deploy(world), world.hypervisor.snapshots.length]).toEqual([UUID, 1]);
+    expect([await deploy(world), world.hypervisor.redefined.length]).toEqual([UUID, 1]);
   });
 
   test("deploy goes on when libvirt refuses a snapshot, and names it", async () => {
     using world = given({ files: { [`${DIRECTORY}/snap-0.xml`]: "<bad/>", [`${DIRECTORY}/snap-1.xml`]: snapshot(UUID, "snap-1") } });
-    world.hypervisor.fails("redefineSnapshot", "LIBVIRT_FAILED");
-    expect([await deploy(world), world.hypervisor.snapshots.length, world.log.lines]).toEqual([UUID, 1, ['WARN: Snapshot snap-0.xml of "one-7" was not redefined: Cannot redefineSnapshot: scripted LIBVIRT_FAILED']]);
+    world.hypervisor.fails("snapshots.redefine", "LIBVIRT_FAILED");
+    expect([await deploy(world), world.hypervisor.redefined.length, world.log.lines]).toEqual([UUID, 1, ['WARN: Snapshot snap-0.xml of "one-7" was not redefined: Cannot snapshots.redefine: scripted LIBVIRT_FAILED']]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { inflateSync } from "node:zlib";
 import { run } from "../../../src/actions/poll.ts";
 import type { StatsFields } from "../../../src/core/ports.ts";
-import type { FakeDomain } from "../../fakes/hypervisor.ts";
+import type { FakeDomain } from "../../fakes/domain.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
 
 const ONE = "aaaaaaaa-0001-4000-8000-000000000000";

@@ -67,7 +67,7 @@ function keep<T extends Disposable>(list: Disposable[], each: T): T {
 }
 
 const within = (seconds: number) => Deadline.after(seconds, systemClock);
-const ask = (thread: GuardedThread<"operations">, seconds = 5) => thread.call("versions", [], "ask", within(seconds)) as Promise<unknown>;
+const ask = (thread: GuardedThread<"operations">, seconds = 5) => thread.call("hypervisor", "versions", [], "ask", within(seconds)) as Promise<unknown>;
 
 describe("resident", () => {
   test("an action is served by the agent's thread, and starts none of its own", async () => {
@@ -116,7 +116,7 @@ describe("resident", () => {
     using here = scene();
     here.agent(({ operation }) => (operation === "list" ? undefined : "fresh"));
     const stuck = here.action();
-    await stuck.call("list", [], "list", within(0.1)).catch(() => undefined);
+    await stuck.call("hypervisor", "list", [], "list", within(0.1)).catch(() => undefined);
     expect(await ask(here.action())).toBe("fresh");
     expect(here.agents.length).toBe(2);
   });
@@ -124,7 +124,7 @@ describe("resident", () => {
   test("at most eight threads are lent, and who comes then works by himself", async () => {
     using here = scene();
     here.agent(({ operation }) => (operation === "list" ? undefined : "lent"));
-    const waiting = Array.from({ length: 8 }, () => here.action().call("list", [], "list", within(1)).catch(() => "late"));
+    const waiting = Array.from({ length: 8 }, () => here.action().call("hypervisor", "list", [], "list", within(1)).catch(() => "late"));
     await Bun.sleep(50);
     expect(await ask(here.action())).toBe("by itself");
     expect(here.agents.length).toBe(8);

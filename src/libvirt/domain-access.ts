@@ -1,0 +1,59 @@
+import type { Pointer } from "bun:ffi";
+import type { Connection } from "./connection.ts";
+import { Handle } from "./handle.ts";
+import type { Library } from "./library.ts";
+import { StandingConnection } from "./standing-connection.ts";
+
+/** One connection, and the domains on it: what the blocking objects of one thread have in common. */
+export class DomainAccess implements Disposable {
+  readonly #standing: StandingConnection;
+
+  constructor(
+    readonly library: Library,
+    readonly uri: string,
+    readonly readOnly: boolean,
+  ) {
+    this.#standing = new StandingConnection(library, uri, readOnly);
+  }
+
+  /** The connection. Never to be asked for between a call and its error. */
+  open(): Connection {
+    return this.#standing.open();
+  }
+
+  /** The domain with this UUID; DOMAIN_NOT_FOUND. The caller gives it back. */
+  domain(connection: Connection, uuid: string): Handle {
+    const pointer = this.library.calls.virDomainLookupByUUIDString(connection.pointer, uuid);
+    if (pointer === null) throw connection.error(`find domain ${uuid}`);
+    return new Handle(this.library, "domain", pointer);
+  }
+
+  /** One call on one domain, which returns a number that is negative when it failed. */
+  number(uuid: string, doing: string, call: (domain: Pointer) => number): number {
+    const connection = this.open();
+    using domain = this.domain(connection, uuid);
+    return connection.check(call(domain.pointer), doing);
+  }
+
+  /** One call on one domain that changes something and has nothing to tell. */
+  run(uuid: string, doing: string, call: (domain: Pointer) => number): void {
+    this.number(uuid, doing, call);
+  }
+
+  /** One call on one domain, which gives a text away. */
+  text(uuid: string, doing: string, call: (domain: Pointer) => Pointer | null): string {
+    const connection = this.open();
+    using domain = this.domain(connection, uuid);
+    return takeText(connection, doing, call(domain.pointer));
+  }
+
+  [Symbol.dispose](): void {
+    this.#standing[Symbol.dispose]();
+  }
+}
+
+/** The text that a call gave away, or its error. */
+export function takeText(connection: Connection, doing: string, text: Pointer | null): string {
+  if (text === null) throw connection.error(doing);
+  return connection.library.takeString(text);
+}
