@@ -5,6 +5,8 @@ export const ERRORS = {
   BAD_ARGUMENT: { exit: 2, retry: false },
   BAD_INPUT: { exit: 1, retry: false },
   BAD_CONFIG: { exit: 1, retry: false },
+  /** A copy of one of its disks is running. */
+  BLOCK_JOB_ACTIVE: { exit: 1, retry: true },
   BUSY: { exit: 1, retry: true },
   /** The connection broke during a call: whatever was asked for may have happened. */
   CONNECTION_LOST: { exit: 1, retry: true },

@@ -22,6 +22,8 @@ export interface Files {
   /** Text of a file; undefined when it does not exist. */
   findText(path: string, maxBytes?: number): string | undefined;
   readLink(path: string): string | undefined;
+  /** The first bytes of a file; undefined when it does not exist. */
+  head(path: string, bytes: number): Uint8Array | undefined;
   /** Names in a directory; empty when there is none. */
   names(directory: string): readonly string[];
   /** Writes whole or not at all: temporary name in the same directory, flush (unless the content may be lost in a power cut), rename. Creates missing directories, and takes them away again when it fails. */
@@ -44,7 +46,7 @@ export interface CommandResult {
 /** Programs that own some data (qemu-img, sudo). Always an argument list, never a shell; always a deadline. */
 export interface Commands {
   /** Runs to the end. A non-zero exit is a result; not starting is COMMAND_FAILED; the deadline is TIMED_OUT and kills the program. */
-  run(argv: readonly string[], deadline: Deadline): Promise<CommandResult>;
+  run(argv: readonly string[], deadline: Deadline, options?: { readonly stdin?: string }): Promise<CommandResult>;
 }
 
 /** One QEMU process as /proc shows it. */
@@ -87,6 +89,8 @@ export interface Locks {
   acquire(uuid: string, name: string, action: string, deadline: Deadline): Promise<Disposable>;
   /** Who holds the lock of this UUID or of this domain name now. */
   holder(uuidOrName: string): LockHolder | undefined;
+  /** Locks a file that other programs lock too (flock(2), exclusive), waiting until the deadline. It is made when it is not there, and stays. */
+  file(path: string, deadline: Deadline): Promise<Disposable>;
   /** All actions in progress on this host. */
   holders(): readonly LockHolder[];
 }

@@ -9,13 +9,13 @@ const MAX_OUTPUT = 8 * 1024 * 1024;
 /** Time that a program has between TERM and KILL. */
 const GRACE_MS = 1000;
 
-/** Programs of the host: an argument list, never a shell; no input, no terminal, no BUN_ variables; ended at the deadline. */
+/** Programs of the host: an argument list, never a shell; no input unless it is given, no terminal, no BUN_ variables; ended at the deadline. */
 export class HostCommands implements Commands {
   constructor(private readonly tracer?: Tracer) {}
 
-  async run(argv: readonly string[], deadline: Deadline): Promise<CommandResult> {
+  async run(argv: readonly string[], deadline: Deadline, { stdin }: { readonly stdin?: string } = {}): Promise<CommandResult> {
     const start = performance.now();
-    const result = await execute(argv, deadline);
+    const result = await execute(argv, deadline, stdin);
     const outcome = result === "late" ? "killed at the deadline" : `exit ${result.exitCode}`;
     this.tracer?.note("process", quoted(argv), performance.now() - start, outcome);
     if (result === "late") throw new OnevirtError("TIMED_OUT", `Cannot run ${quoted(argv)}: it did not end in time`);
@@ -23,9 +23,9 @@ export class HostCommands implements Commands {
   }
 }
 
-async function execute(argv: readonly string[], deadline: Deadline): Promise<CommandResult | "late"> {
+async function execute(argv: readonly string[], deadline: Deadline, stdin: string | undefined): Promise<CommandResult | "late"> {
   if (deadline.expired) return "late";
-  const child = start(argv);
+  const child = start(argv, stdin);
   const [stdout, stderr] = [capture(child.stdout), capture(child.stderr)];
   const { promise: late, resolve } = Promise.withResolvers<"late">();
   const timer = setTimeout(() => resolve("late"), Math.min(deadline.remainingMs(), 0x7fff_ffff));
@@ -40,11 +40,11 @@ async function execute(argv: readonly string[], deadline: Deadline): Promise<Com
   }
 }
 
-type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
+type Child = Bun.Subprocess<"ignore" | Uint8Array, "pipe", "pipe">;
 
-function start(argv: readonly string[]): Child {
+function start(argv: readonly string[], stdin: string | undefined): Child {
   try {
-    return Bun.spawn({ cmd: [...argv], stdin: "ignore", stdout: "pipe", stderr: "pipe", env: cleanEnvironment(), cwd: "/" });
+    return Bun.spawn({ cmd: [...argv], stdin: stdin === undefined ? "ignore" : Buffer.from(stdin), stdout: "pipe", stderr: "pipe", env: cleanEnvironment(), cwd: "/" });
   } catch (cause) {
     throw new OnevirtError("COMMAND_FAILED", `Cannot run ${quoted(argv)}: ${messageOf(cause)}`, { cause });
   }

@@ -1,5 +1,5 @@
 import {
-  chmodSync, closeSync, constants, copyFileSync, existsSync, fchmodSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, rmdirSync, statSync, writeSync,
+  chmodSync, closeSync, constants, copyFileSync, existsSync, fchmodSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, readSync, renameSync, rmSync, rmdirSync, statSync, writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { OnevirtError, messageOf } from "../core/errors.ts";
@@ -26,6 +26,10 @@ export class HostFiles implements Files {
 
   readLink(path: string): string | undefined {
     return orAbsent(() => readlinkSync(path), "read the link", path);
+  }
+
+  head(path: string, bytes: number): Uint8Array | undefined {
+    return orAbsent(() => readHead(path, bytes), "read", path);
   }
 
   names(directory: string): readonly string[] {
@@ -68,6 +72,16 @@ export class HostFiles implements Files {
 }
 
 /** Prepares a file under a temporary name in the same directory and puts it in place. What was made is taken away again when that fails. */
+function readHead(path: string, bytes: number): Uint8Array {
+  const fd = openSync(path, "r");
+  try {
+    const buffer = Buffer.alloc(bytes);
+    return buffer.subarray(0, readSync(fd, buffer, 0, bytes, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function placeAtomically(path: string, mode: number, prepare: (temporary: string) => void, place: (temporary: string, path: string) => void): void {
   const directory = dirname(path);
   const missing = outermostMissing(directory); // asked beforehand: a part of them may be made, and then no more

@@ -40,6 +40,20 @@ export class HostLocks implements Locks {
     }
   }
 
+  async file(path: string, deadline: Deadline): Promise<Disposable> {
+    const fd = openOrMake(path);
+    try {
+      while (!tryLock(fd)) {
+        if (deadline.expired) throw new OnevirtError("BUSY", `Cannot lock "${path}": another program holds it`);
+        await this.clock.sleep(Math.min(RETRY_MS * (0.5 + Math.random()), deadline.remainingMs()));
+      }
+      return { [Symbol.dispose]: () => closeSync(fd) };
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
   holder(uuidOrName: string): LockHolder | undefined {
     return this.holders().find(({ uuid, name }) => uuid === uuidOrName.toLowerCase() || name === uuidOrName);
   }
@@ -78,6 +92,14 @@ export class HostLocks implements Locks {
   /** Names of domains may hold anything, file names may not. */
   #path(key: string): string {
     return join(this.directory, `${/^[\w-]+$/.test(key) ? key : Buffer.from(key).toString("hex").slice(0, 200)}.lock`);
+  }
+}
+
+function openOrMake(path: string): number {
+  try {
+    return openSync(path, "a", 0o640);
+  } catch (cause) {
+    throw new OnevirtError("FILE_FAILED", `Cannot open "${path}": ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import { Deadline } from "../core/deadline.ts";
-import { hasCode, OnevirtError } from "../core/errors.ts";
+import { hasCode, messageOf, OnevirtError } from "../core/errors.ts";
 import type { Clock, Log } from "../core/ports.ts";
 
 /** What a second look found after a call had been abandoned. */
@@ -34,10 +34,19 @@ export async function settle<T>(change: Change<T>, { clock, log, lookSeconds }: 
     return await change.call();
   } catch (error) {
     if (!hasCode(error, "TIMED_OUT", "CONNECTION_LOST")) throw error;
-    const found = await change.look(Deadline.after(lookSeconds, clock));
+    const found = await lookAgain(change, Deadline.after(lookSeconds, clock));
     log.log("WARN", `${error.message}; looked again: ${found.now}${"because" in found ? `, ${found.because}` : ""}`);
     if (found.now === "done") return undefined;
     throw asVerdict(change, error, found);
+  }
+}
+
+/** A look that fails has seen nothing. */
+async function lookAgain({ look }: Change<unknown>, deadline: Deadline): Promise<Look> {
+  try {
+    return await look(deadline);
+  } catch (error) {
+    return { now: "unknown", because: messageOf(error) };
   }
 }
 

@@ -55,6 +55,10 @@ export class FakeFiles implements Files {
     return entry?.kind === "symlink" ? entry.target : undefined;
   }
 
+  head(path: string, bytes: number): Uint8Array | undefined {
+    return this.#entries.get(normalize(path))?.data.subarray(0, bytes);
+  }
+
   names(directory: string): readonly string[] {
     return [...this.#entries.keys()].filter((path) => dirname(path) === normalize(directory)).map((path) => path.slice(dirname(path).length + 1));
   }

@@ -14,8 +14,12 @@ export class FakeCommands implements Commands {
     return this;
   }
 
-  async run(argv: readonly string[], deadline: Deadline): Promise<CommandResult> {
+  /** What programs were given on stdin, by command line. */
+  readonly inputs = new Map<string, string>();
+
+  async run(argv: readonly string[], deadline: Deadline, { stdin }: { readonly stdin?: string } = {}): Promise<CommandResult> {
     const line = argv.join(" ");
+    if (stdin !== undefined) this.inputs.set(line, stdin);
     this.calls.push(line);
     const program = this.#programs.get(line);
     if (!program) throw new Error(`FakeCommands: unexpected program ${JSON.stringify(argv)}`);
@@ -114,6 +118,10 @@ export class FakeLocks implements Locks, Disposable {
         this.#ours--;
       },
     };
+  }
+
+  async file(path: string, deadline: Deadline): Promise<Disposable> {
+    return this.acquire("", path, "file", deadline);
   }
 
   holder(uuidOrName: string): LockHolder | undefined {

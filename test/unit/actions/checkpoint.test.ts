@@ -1,0 +1,224 @@
+import { describe, expect, test } from "bun:test";
+import { run as restore } from "../../../src/actions/restore.ts";
+import { run as save } from "../../../src/actions/save.ts";
+import { OnevirtError } from "../../../src/core/errors.ts";
+import { given, type Given, type World } from "../../fakes/world.ts";
+import { DIRECTORY, documentOf, PLAIN_DIRECTORY, UUID } from "./document.ts";
+import { driverMessage } from "./message.ts";
+import { outcomeOf } from "./outcome-of.ts";
+
+const FILE = `${DIRECTORY}/checkpoint`;
+const STORED = `${PLAIN_DIRECTORY}/checkpoint`;
+const VM = { name: "one-7", uuid: UUID, xml: documentOf() };
+const WHOLE = "LibvirtQemudSave and the memory";
+const CEPH = driverMessage({ datastore: "<TM_MAD><![CDATA[ceph]]></TM_MAD><TEMPLATE><CEPH_USER><![CDATA[libvirt]]></CEPH_USER><POOL_NAME><![CDATA[ssd]]></POOL_NAME></TEMPLATE>" });
+
+const runSave = (world: World, stdin = driverMessage()) => save({ arguments: { "deploy-id": UUID, "checkpoint-file": FILE, host: "h", vmid: "7", "host-again": "h" }, stdin }, world);
+const runRestore = (world: World, stdin = driverMessage(), file = FILE) => restore({ arguments: { "checkpoint-file": file, host: "h", "deploy-id": UUID, vmid: "7", "host-again": "h" }, stdin }, world);
+
+/** A world where libvirt's save also fills the file. */
+function savingWorld(more: Given = {}): World {
+  const world = given({ domains: [VM], ...more });
+  world.hypervisor.next("images.save", async (proceed, _uuid, path) => {
+    await proceed();
+    world.files.put(path, WHOLE);
+  });
+  return world;
+}
+
+/** A world with a checkpoint of VM 7. */
+function savedWorld({ xml = documentOf(), head = WHOLE, ...more }: Given & { readonly xml?: string; readonly head?: string } = {}): World {
+  const world = given({ files: { [STORED]: head }, ...more });
+  world.hypervisor.parts.saved.set(FILE, xml);
+  return world;
+}
+
+describe("save", () => {
+  test("save stops the VM and leaves its memory in the file, under the lock", async () => {
+    using world = savingWorld();
+    expect(await outcomeOf(runSave(world))).toEqual({ answer: "" });
+    expect([world.files.texts(), await world.hypervisor.find(UUID, world.deadline), world.locks.calls]).toEqual([{ [STORED]: WHOLE }, undefined, [`lock ${UUID} for save`, `unlock ${UUID}`]]);
+  });
+
+  test("save keeps an older checkpoint under another name", async () => {
+    using world = savingWorld({ files: { [STORED]: "old" } });
+    const epoch = Math.floor(world.clock.nowMs() / 1000);
+    await runSave(world);
+    expect(world.files.texts()).toEqual({ [STORED]: WHOLE, [`${STORED}.${epoch}`]: "old" });
+  });
+
+  test("save that libvirt refuses leaves no empty file behind, and the VM as it was", async () => {
+    using world = given({ domains: [VM] });
+    world.hypervisor.fails("images.save", "LIBVIRT_FAILED");
+    expect([await outcomeOf(runSave(world)), world.files.texts(), (await world.hypervisor.find(UUID, world.deadline))?.state]).toEqual([["LIBVIRT_FAILED", "Cannot images.save: scripted LIBVIRT_FAILED"], {}, "running"]);
+  });
+
+  test("save tries again while a disk is being copied, three times in all", async () => {
+    using world = savingWorld();
+    using busy = given({ domains: [VM], limitSeconds: null });
+    busy.hypervisor.fails("images.save", "BLOCK_JOB_ACTIVE", { times: 3 });
+    expect([(await outcomeOf(runSave(busy)) as string[])[0], busy.hypervisor.calls.filter((call) => call.startsWith("images.save")).length]).toEqual(["BLOCK_JOB_ACTIVE", 3]);
+    await runSave(world);
+  });
+
+  test("save that outlived its limit is done only when the VM is gone and the file is whole", async () => {
+    using done = given({ domains: [VM] });
+    done.hypervisor.next("images.save", async (proceed, _uuid, path) => {
+      await proceed();
+      done.files.put(path, WHOLE);
+      throw new OnevirtError("CONNECTION_LOST", "lost");
+    });
+    using partial = given({ domains: [VM] });
+    partial.hypervisor.next("images.save", async (proceed, _uuid, path) => {
+      await proceed();
+      partial.files.put(path, "LibvirtQemudPart");
+      throw new OnevirtError("CONNECTION_LOST", "lost");
+    });
+    using still = given({ domains: [VM] });
+    still.hypervisor.next("images.save", async () => {
+      still.hypervisor.become(UUID, "paused", 4);
+      throw new OnevirtError("TIMED_OUT", "late");
+    });
+    expect([await outcomeOf(runSave(done)), ...(await Promise.all([partial, still].map((world) => outcomeOf(runSave(world))))).map((outcome) => (outcome as string[])[0])]).toEqual([{ answer: "" }, "OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN"]);
+  });
+
+  test("17.1 row 9: save hands the checkpoint to Ceph, and removes the file only after the import", async () => {
+    using world = savingWorld();
+    const line = `rbd --id libvirt import --image-format 2 ${FILE} ssd/one-sys-7-checkpoint`;
+    world.commands.on(line, () => ({ exitCode: world.files.findText(FILE) === WHOLE ? 0 : 9 }));
+    expect([await outcomeOf(runSave(world, CEPH)), world.commands.calls, world.files.texts()]).toEqual([{ answer: "" }, [line], {}]);
+  });
+
+  test("17.1 row 9: save whose import fails is an error, and the file stays: it is the only copy", async () => {
+    using world = savingWorld();
+    world.commands.on(`rbd --id libvirt import --image-format 2 ${FILE} ssd/one-sys-7-checkpoint`, { exitCode: 2, stderr: "rbd: no space\n" });
+    expect([await outcomeOf(runSave(world, CEPH)), world.files.texts()]).toEqual([["COMMAND_FAILED", "Error importing checkpoint into ssd/one-sys-7-checkpoint: rbd: no space"], { [STORED]: WHOLE }]);
+  });
+
+  test("save runs the script that a vendor put beside it, with the same words and stdin", async () => {
+    const script = "/var/tmp/one/vmm/kvm/save.vendor";
+    using world = savingWorld({ files: { [script]: "#!/bin/sh" } });
+    const stdin = driverMessage({ datastore: "<TM_MAD>vendor</TM_MAD>" });
+    const line = `${script} ${UUID} ${FILE} h 7 h`;
+    world.commands.on(line, {});
+    await runSave(world, stdin);
+    expect([world.commands.calls, world.commands.inputs.get(line)]).toEqual([[line], stdin]);
+  });
+
+  test.each(["../../x", "a b", "$(id)", "-x", "a\nb"])("save refuses the transfer driver %j, and touches nothing", async (driver) => {
+    using world = given({ domains: [VM] });
+    const outcome = await outcomeOf(runSave(world, driverMessage({ datastore: `<TM_MAD><![CDATA[${driver}]]></TM_MAD>` })));
+    expect([(outcome as string[])[0], world.files.texts(), world.hypervisor.calls]).toEqual(["BAD_INPUT", {}, []]);
+  });
+
+  test("save refuses a Ceph setting that would be an option of rbd", async () => {
+    using world = given({ domains: [VM] });
+    const stdin = driverMessage({ datastore: "<TM_MAD>ceph</TM_MAD><TEMPLATE><POOL_NAME>--config-file=/x</POOL_NAME></TEMPLATE>" });
+    expect([((await outcomeOf(runSave(world, stdin))) as string[])[0], world.hypervisor.calls]).toEqual(["BAD_INPUT", []]);
+  });
+
+  test("save takes Ceph's settings from ceph.conf of the tree when the datastore names none", async () => {
+    using world = savingWorld({ files: { "/var/tmp/one/etc/datastore/ceph/ceph.conf": 'POOL_NAME="cloud"\nRBD_FORMAT=1\n' } });
+    const line = `rbd import ${FILE} cloud/one-sys-7-checkpoint`;
+    world.commands.on(line, {});
+    await runSave(world, driverMessage({ datastore: "<TM_MAD>ceph</TM_MAD>" }));
+    expect(world.commands.calls).toEqual([line]);
+  });
+});
+
+describe("restore", () => {
+  test("restore starts the VM from its file and removes that", async () => {
+    using world = savedWorld();
+    expect([await outcomeOf(runRestore(world)), (await world.hypervisor.find(UUID, world.deadline))?.name, world.files.texts()]).toEqual([{ answer: "" }, "one-7", {}]);
+  });
+
+  test("17.1 row 6: restore asks for the document with its passwords", async () => {
+    using world = savedWorld();
+    let secure: boolean | undefined;
+    world.hypervisor.next("images.xml", (proceed, _path, options) => ((secure = options.secure), proceed()));
+    await runRestore(world);
+    expect(secure).toBe(true);
+  });
+
+  test("restore follows a VM to another system datastore, in paths only", async () => {
+    const devices = "<disk type='file'><source file='/var/lib/one//datastores/100/7/disk.0'/></disk><disk type='file'><source file='/var/lib/one/datastores/100/7/disk.1'/></disk><disk type='file'><source file='/var/lib/one/datastores/100/77/disk.1'/></disk>";
+    const xml = documentOf({ devices, datastore: "/var/lib/one//datastores/100/7" }).replace("<name>", "<title>see /var/lib/one/datastores/100/7/x</title><name>");
+    using world = savedWorld({ xml });
+    await runRestore(world);
+    const started = (await world.hypervisor.domainXml(UUID, {}, world.deadline));
+    expect(started).toBe(xml.replace("//datastores/100/7/disk.0", "//datastores/0/7/disk.0").replace("datastores/100/7/disk.1", "datastores/0/7/disk.1").replace("//datastores/100/7<", "//datastores/0/7<"));
+  });
+
+  const heads: [string, string, string][] = [
+    ["an empty file", "", "it is empty"],
+    ["a partial checkpoint", "LibvirtQemudPart....", "it begins with LibvirtQemudPart: libvirt was interrupted while it saved, and the memory is not complete"],
+    ["a disk image", "QFI\xfb\0\0\0\x03aaaaaaaaaaaa", "it begins with 51 46 49 c3 bb 00 00 00 03 61 61 61 61 61 61 61, a checkpoint begins with LibvirtQemudSave"],
+    ["text", "<?xml version='1.0'?>", "it begins with 3c 3f 78 6d 6c 20 76 65 72 73 69 6f 6e 3d 27 31 (XML), a checkpoint begins with LibvirtQemudSave"],
+  ];
+  test.each(heads)("restore of %s says what header it found, and keeps the file", async (_what, head, reason) => {
+    using world = savedWorld({ head });
+    expect([await outcomeOf(runRestore(world)), world.files.texts(), world.hypervisor.created]).toEqual([["BAD_INPUT", `"${FILE}" cannot be restored: ${reason}`], { [STORED]: head }, []]);
+  });
+
+  test("restore that libvirt refuses is tried again as VIRSH_RETRIES says, and the file stays", async () => {
+    using world = savedWorld({ kvmrc: { VIRSH_RETRIES: 2 } });
+    world.hypervisor.fails("images.restore", "LIBVIRT_FAILED", { times: 2 });
+    expect([((await outcomeOf(runRestore(world))) as string[])[0], world.files.texts(), world.hypervisor.calls.filter((call) => call.startsWith("images.restore")).length]).toEqual(["LIBVIRT_FAILED", { [STORED]: WHOLE }, 2]);
+  });
+
+  test("restore whose answer was lost is not asked for twice", async () => {
+    using world = savedWorld();
+    world.hypervisor.breaks("images.restore", { done: true });
+    expect([await outcomeOf(runRestore(world)), world.hypervisor.calls.filter((call) => call.startsWith("images.restore")).length, world.files.texts()]).toEqual([{ answer: "" }, 1, {}]);
+  });
+
+  test("restore of a VM that runs from this directory already is a retry", async () => {
+    using world = savedWorld({ domains: [VM] });
+    expect([await outcomeOf(runRestore(world)), world.hypervisor.calls.filter((call) => call.startsWith("images.restore"))]).toEqual([{ answer: "" }, []]);
+  });
+
+  test("restore beside another domain of this name touches nothing", async () => {
+    using world = savedWorld({ domains: [{ ...VM, xml: documentOf({ datastore: "/elsewhere/7" }) }] });
+    expect([((await outcomeOf(runRestore(world))) as string[])[0], world.files.texts()]).toEqual(["DOMAIN_EXISTS", { [STORED]: WHOLE }]);
+  });
+
+  test("restore wakes a guest that put itself to sleep", async () => {
+    using world = given({ domains: [{ ...VM, state: "pmsuspended" }] });
+    expect([await outcomeOf(runRestore(world)), (await world.hypervisor.find(UUID, world.deadline))?.state]).toEqual([{ answer: "" }, "running"]);
+  });
+
+  test("restore sets the clock of the guest when SYNC_TIME asks for it, and is not hindered by a guest that has no agent", async () => {
+    using world = savedWorld({ kvmrc: { SYNC_TIME: true } });
+    world.hypervisor.fails("guest.syncTime", "LIBVIRT_FAILED");
+    expect([await outcomeOf(runRestore(world)), world.log.lines]).toEqual([{ answer: "" }, ["WARN: The clock of the guest was not set: Cannot guest.syncTime: scripted LIBVIRT_FAILED"]]);
+  });
+
+  test("restore makes the snapshots of the VM known again", async () => {
+    using world = savedWorld();
+    world.files.put(`${PLAIN_DIRECTORY}/snap-0.xml`, "<domainsnapshot><name>snap-0</name></domainsnapshot>");
+    await runRestore(world);
+    expect(world.hypervisor.redefined.length).toBe(1);
+  });
+
+  const exportLine = `rbd --id libvirt export ssd/one-sys-7-checkpoint ${FILE}.export`;
+
+  test("17.1 row 9: restore takes a file that is there, because it is newer than the image in Ceph", async () => {
+    using world = savedWorld();
+    expect([await outcomeOf(runRestore(world, CEPH)), world.commands.calls]).toEqual([{ answer: "" }, []]);
+  });
+
+  test("17.1 row 9: restore gets the checkpoint out of Ceph, and removes the image only when the VM runs", async () => {
+    using world = given();
+    world.hypervisor.parts.saved.set(FILE, documentOf());
+    let ranBefore: string | undefined;
+    world.commands.on(exportLine, () => (world.files.put(`${FILE}.export`, WHOLE), {}));
+    world.commands.on("rbd --id libvirt rm ssd/one-sys-7-checkpoint", () => ((ranBefore = world.hypervisor.calls.findLast((call) => call.startsWith("images.restore"))), {}));
+    expect([await outcomeOf(runRestore(world, CEPH)), world.commands.calls.length, ranBefore !== undefined, world.files.texts()]).toEqual([{ answer: "" }, 2, true, {}]);
+  });
+
+  test("17.1 row 9: restore whose export fails is an error", async () => {
+    using world = given();
+    world.commands.on(exportLine, { exitCode: 1, stderr: "rbd: error opening image\n" });
+    expect(await outcomeOf(runRestore(world, CEPH))).toEqual(["COMMAND_FAILED", `Error exporting checkpoint from ssd/one-sys-7-checkpoint to ${FILE}: rbd: error opening image`]);
+  });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, test } from "bun:test";
+import { run as create } from "../../../src/actions/snapshot-create.ts";
+import { run as remove } from "../../../src/actions/snapshot-delete.ts";
+import { run as revert } from "../../../src/actions/snapshot-revert.ts";
+import { given, type Given, type World } from "../../fakes/world.ts";
+import { documentOf, PLAIN_DIRECTORY, UUID } from "./document.ts";
+import { outcomeOf } from "./outcome-of.ts";
+
+const VM = { name: "one-7", uuid: UUID, xml: documentOf() };
+const file = (name: string) => `${PLAIN_DIRECTORY}/${name}.xml`;
+const kept = (name: string) => `<domainsnapshot><name>${name}</name></domainsnapshot>`;
+
+const runCreate = (world: World, id = "0") => create({ arguments: { "deploy-id": UUID, "snapshot-id": id }, stdin: "" }, world);
+const runDelete = (world: World, snapshot = "snap-0") => remove({ arguments: { "deploy-id": UUID, snapshot }, stdin: "" }, world);
+const runRevert = (world: World, snapshot = "snap-0") => revert({ arguments: { "deploy-id": UUID, snapshot }, stdin: "" }, world);
+
+/** A VM with these snapshots, in libvirt and beside its disks. */
+function snapped(names: readonly string[], more: Given = {}): World {
+  const world = given({ domains: [VM], files: Object.fromEntries(names.map((name) => [file(name), kept(name)])), ...more });
+  for (const name of names) world.hypervisor.parts.known.set(name, kept(name));
+  return world;
+}
+
+describe("snapshot_create", () => {
+  test("snapshot_create answers with the name, and keeps the document for oneadmin alone", async () => {
+    using world = given({ domains: [VM] });
+    expect([await outcomeOf(runCreate(world, "3")), world.files.texts(), world.files.modeOf(file("snap-3")), world.locks.calls.length]).toEqual([{ answer: "snap-3" }, { [file("snap-3")]: kept("snap-3") }, 0o600, 2]);
+  });
+
+  test("17.1 row 6: snapshot_create keeps the document with its passwords", async () => {
+    using world = given({ domains: [VM] });
+    let secure: boolean | undefined;
+    world.hypervisor.next("snapshots.xml", (proceed, _uuid, _name, options) => ((secure = options.secure), proceed()));
+    await runCreate(world);
+    expect(secure).toBe(true);
+  });
+
+  test("snapshot_create of a name that is there is an error", async () => {
+    using world = snapped(["snap-0"]);
+    expect(await outcomeOf(runCreate(world))).toEqual(["INVALID_STATE", '"one-7" has a snapshot snap-0 already']);
+  });
+
+  test.each(["", "x", "0;id", "../1", "-1", "<a/>", "1234567890"])("snapshot_create refuses the number %j", async (id) => {
+    using world = given({ domains: [VM] });
+    expect([((await outcomeOf(runCreate(world, id))) as string[])[0], world.hypervisor.calls]).toEqual(["BAD_ARGUMENT", []]);
+  });
+
+  test("snapshot_create succeeds when the document cannot be kept, and says what that means", async () => {
+    using world = given({ domains: [VM] });
+    world.files.freeze(PLAIN_DIRECTORY);
+    expect([await outcomeOf(runCreate(world)), world.log.lines.length, world.log.lines[0]]).toEqual([{ answer: "snap-0" }, 1, expect.stringMatching(/^ERROR: Snapshot snap-0 stands, but libvirt will not know it after the VM was off: /)]);
+  });
+
+  test("snapshot_create whose answer was lost is done when libvirt knows the snapshot", async () => {
+    using world = given({ domains: [VM] });
+    world.hypervisor.breaks("snapshots.create", { done: true });
+    using lost = given({ domains: [VM] });
+    lost.hypervisor.breaks("snapshots.create", { done: false });
+    expect([await outcomeOf(runCreate(world)), ((await outcomeOf(runCreate(lost))) as string[])[0]]).toEqual([{ answer: "snap-0" }, "OUTCOME_UNKNOWN"]);
+  });
+
+  test("snapshot_create works on a domain that is not OpenNebula's", async () => {
+    using world = given({ domains: [{ name: "wild", uuid: UUID }] });
+    expect([await outcomeOf(runCreate(world)), world.files.texts()]).toEqual([{ answer: "snap-0" }, {}]);
+  });
+});
+
+describe("snapshot_delete", () => {
+  test("snapshot_delete removes the snapshot, then its file, and writes the others again", async () => {
+    using world = snapped(["snap-0", "snap-1"]);
+    world.hypervisor.parts.known.set("snap-1", "<domainsnapshot><name>snap-1</name><parent/></domainsnapshot>");
+    expect([await outcomeOf(runDelete(world)), world.files.texts()]).toEqual([{ answer: "" }, { [file("snap-1")]: "<domainsnapshot><name>snap-1</name><parent/></domainsnapshot>" }]);
+  });
+
+  test("snapshot_delete that libvirt refuses keeps the file", async () => {
+    using world = snapped(["snap-0"]);
+    world.hypervisor.fails("snapshots.delete", "LIBVIRT_FAILED");
+    expect([((await outcomeOf(runDelete(world))) as string[])[0], Object.keys(world.files.texts())]).toEqual(["LIBVIRT_FAILED", [file("snap-0")]]);
+  });
+
+  test("snapshot_delete of what is neither known nor kept is a retry; of what is only kept, an error", async () => {
+    using world = given({ domains: [VM] });
+    using half = given({ domains: [VM], files: { [file("snap-0")]: kept("snap-0") } });
+    expect([await outcomeOf(runDelete(world)), ((await outcomeOf(runDelete(half))) as string[])[0]]).toEqual([{ answer: "" }, "SNAPSHOT_NOT_FOUND"]);
+  });
+
+  test.each(["7", "snap-", "snap-0/../x", "one-7", ""])("snapshot_delete refuses the name %j: an empty argument makes the next one move up", async (name) => {
+    using world = snapped(["snap-0"]);
+    expect([((await outcomeOf(runDelete(world, name))) as string[])[0], world.hypervisor.calls]).toEqual(["BAD_ARGUMENT", []]);
+  });
+});
+
+describe("snapshot_revert", () => {
+  test("snapshot_revert goes back by force", async () => {
+    using world = snapped(["snap-0"]);
+    let force: boolean | undefined;
+    world.hypervisor.next("snapshots.revert", (proceed, _uuid, _name, options) => ((force = options.force), proceed()));
+    expect([await outcomeOf(runRevert(world)), world.hypervisor.parts.currentSnapshot, force]).toEqual([{ answer: "" }, "snap-0", true]);
+  });
+
+  test("snapshot_revert waits for a copy of a disk to end", async () => {
+    using world = snapped(["snap-0"]);
+    world.hypervisor.fails("snapshots.revert", "BLOCK_JOB_ACTIVE", { times: 2 });
+    expect(await outcomeOf(runRevert(world))).toEqual({ answer: "" });
+  });
+
+  test("snapshot_revert to what is not there is an error", async () => {
+    using world = given({ domains: [VM] });
+    expect(await outcomeOf(runRevert(world))).toEqual(["SNAPSHOT_NOT_FOUND", 'Cannot find snapshot "snap-0"']);
+  });
+});
