@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { quoteWord } from "../../src/codec/shell-word.ts";
 import { run, type Result } from "./executable-tree.ts";
 
 const top = join(import.meta.dir, "..", "..");
@@ -78,6 +79,26 @@ export class Guest {
 
   act(host: Host, action: string, ref = this.uuid): Promise<Result> {
     return on(host, `${REMOTE}/${action} '${ref}' '${host}' ${this.vmid} ${host}`);
+  }
+
+  /** An action with these words, in oned's order, and this driver message on stdin. */
+  call(host: Host, action: string, words: readonly string[], stdin = ""): Promise<Result> {
+    return on(host, `${REMOTE}/${action} ${words.map((word) => quoteWord(word)).join(" ")}`, stdin);
+  }
+
+  /** What a shell inside the guest prints for a line, through its agent; fails the test when it gives no answer. */
+  async inside(host: Host, line: string): Promise<string> {
+    const ask = async (question: object) => {
+      const { exitCode, stdout, stderr } = await on(host, `virsh -c qemu:///system qemu-agent-command ${this.name} ${quoteWord(JSON.stringify(question))}`);
+      if (exitCode !== 0) throw new Error(`the agent of ${this.name} did not answer: ${stderr}`);
+      return (JSON.parse(stdout) as { return: { pid: number; exited: boolean; "out-data"?: string } }).return;
+    };
+    const { pid } = await ask({ execute: "guest-exec", arguments: { path: "/bin/sh", arg: ["-c", line], "capture-output": true } });
+    for (;;) {
+      const status = await ask({ execute: "guest-exec-status", arguments: { pid } });
+      if (status.exited) return Buffer.from(status["out-data"] ?? "", "base64").toString();
+      await Bun.sleep(100);
+    }
   }
 
   /** Waits until the guest's agent answers: then it has booted. */
