@@ -68,7 +68,7 @@ async function readStdin(): Promise<string> {
 function report(error: unknown, name: string, row: Action | undefined, argv: readonly string[], { generation }: Surroundings): number {
   const ours = error instanceof OnevirtError ? error : new OnevirtError("LIBVIRT_FAILED", `defect in onevirt: ${messageOf(error)}`, { cause: error, hint: "report it with the output of ONEVIRT_TRACE" });
   if (!(error instanceof OnevirtError) && process.env.ONEVIRT_DEBUG) console.error(error);
-  const start = (row?.failure ?? "Cannot run the action").replace("{1}", () => argv[0] || "the VM");
+  const start = (row?.failure ?? "Cannot run the action").replace(/\{(\d)\}/g, (_whole, index: string) => argv[Number(index) - 1] || "the VM");
   console.error(failureLines(ours, name, start, generation).join("\n"));
   return ERRORS[ours.code].exit;
 }

@@ -36,7 +36,7 @@ export interface Action {
   readonly limitAdds?: "SHUTDOWN_TIMEOUT";
   /** Only looks: a read-only connection, and no lock. */
   readonly readOnly?: true;
-  /** How a failure starts in oned's log, with upstream's words; `{1}` is the first argument. */
+  /** How a failure starts in oned's log, with upstream's words; `{1}` is the first argument, and so on. */
   readonly failure: string;
   readonly load: () => Promise<{ readonly run: ActionRun }>;
 }

@@ -19,6 +19,11 @@ export function resolveDiskLinks(xml: string, { diskFiles }: DomainDocument, fil
   });
 }
 
+/** A path, or what it points to when it is a link of OpenNebula's whose target exists. */
+export function resolveLink(path: string, files: Files): string {
+  return ONE_DISK.test(path) ? (targetOf(path, files)[0]?.[1] ?? path) : path;
+}
+
 function targetOf(file: string, files: Files): [string, string][] {
   if (files.kind(file) !== "symlink") return [];
   const link = files.readLink(file) ?? "";

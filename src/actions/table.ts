@@ -6,6 +6,15 @@ const hostAgain = { name: "host-again", about: "host name once more, as the driv
 const deployId = { name: "deploy-id", about: "libvirt name, UUID or id of the domain" } as const;
 const snapshot = { name: "snapshot", about: "name that snapshot_create answered" } as const;
 const numberOfVm = { name: "vmid", about: "number of the VM in OpenNebula" } as const;
+const diskPath = { name: "disk-path", about: "the disk on this host" } as const;
+const target = { name: "target", about: "the disk's name in the guest, as in vdb" } as const;
+const targetIndex = { name: "target-index", about: "number of the target; not used", optional: true, mayBeEmpty: true } as const;
+const driverMessage = { name: "driver-message", about: "the driver message in base64; standard input holds the same", optional: true, mayBeEmpty: true } as const;
+const mac = { name: "mac", about: "MAC address of the NIC", optional: true, mayBeEmpty: true } as const;
+const contextTarget = { name: "target", about: "the drive's name in the guest, as in hda; empty without context", optional: true, mayBeEmpty: true } as const;
+const NIC_WORDS = (["bridge", "model", "vn-mad", "target"] as const).map((name) => ({ name, about: "of the NIC; not used: the driver message has it", optional: true, mayBeEmpty: true }) as const);
+const RATES = (["TOTAL", "READ", "WRITE"] as const).flatMap((who) => (["BYTES", "IOPS"] as const).flatMap((what) => (["", "_MAX", "_MAX_LENGTH"] as const).map((part) => `DEFAULT_ATTACH_${who}_${what}_SEC${part}` as const)));
+const ATTACH_DISK = ["DEFAULT_ATTACH_CACHE", "DEFAULT_ATTACH_DISCARD", "DEFAULT_ATTACH_IO", "DEFAULT_ATTACH_VIRTIO_BLK_QUEUES", "DEFAULT_ATTACH_VIRTIO_BLK_IOTHREAD", ...RATES, "DEFAULT_ATTACH_SIZE_IOPS_SEC"] as const;
 
 /** The one list of what onevirt does for oned. Launchers, help, completion, reference and contract tests follow from it. */
 export const actions = {
@@ -86,6 +95,94 @@ export const actions = {
     limitSeconds: null,
     failure: "Could not restore from {1}",
     load: () => import("./restore.ts"),
+  },
+  attach_disk: {
+    summary: "Attach a disk to a running VM",
+    script: "vmm/kvm/attach_disk",
+    arguments: [deployId, diskPath, target, targetIndex, driverMessage, vmid, host],
+    stdin: "message",
+    stdout: "none",
+    settings: ["LIBVIRT_URI", ...ATTACH_DISK],
+    limitSeconds: 180,
+    failure: "Could not attach {2} ({3}) to {1}",
+    load: () => import("./attach-disk.ts"),
+  },
+  detach_disk: {
+    summary: "Take a disk from a running VM",
+    script: "vmm/kvm/detach_disk",
+    arguments: [deployId, { ...diskPath, mayBeEmpty: true }, target, targetIndex, vmid, host],
+    stdin: "none",
+    stdout: "none",
+    settings: ["LIBVIRT_URI", "VIRSH_TIMEOUT"],
+    limitSeconds: 180,
+    failure: "Could not detach {3} from {1}",
+    load: () => import("./detach-disk.ts"),
+  },
+  attach_nic: {
+    summary: "Attach a NIC or a PCI device to a running VM",
+    script: "vmm/kvm/attach_nic",
+    arguments: [deployId, mac, ...NIC_WORDS, vmid, host],
+    stdin: "message",
+    stdout: "none",
+    settings: ["LIBVIRT_URI", "DEFAULT_ATTACH_NIC_MODEL", "DEFAULT_ATTACH_NIC_FILTER"],
+    limitSeconds: 180,
+    failure: "Could not attach NIC to {1}",
+    load: () => import("./attach-nic.ts"),
+  },
+  detach_nic: {
+    summary: "Take a NIC or a PCI device from a running VM",
+    script: "vmm/kvm/detach_nic",
+    arguments: [deployId, mac, vmid, host],
+    stdin: "message",
+    stdout: "none",
+    settings: ["LIBVIRT_URI", "VIRSH_TIMEOUT"],
+    limitSeconds: 180,
+    failure: "Could not detach NIC {2} from {1}",
+    load: () => import("./detach-nic.ts"),
+  },
+  resize: {
+    summary: "Give a running VM more or less memory and processors",
+    script: "vmm/kvm/resize",
+    arguments: [deployId, vmid, host],
+    stdin: "message",
+    stdout: "none",
+    settings: ["LIBVIRT_URI", "CLEANUP_MEMORY_ON_START", "CLEANUP_MEMORY_ON_STOP", "SUDO"],
+    limitSeconds: 180,
+    failure: "Could not resize {1}",
+    load: () => import("./resize.ts"),
+  },
+  resize_disk: {
+    summary: "Tell a running VM that its disk has grown",
+    script: "vmm/kvm/resize_disk",
+    arguments: [deployId, { name: "disk-id", about: "number of the disk in the VM" }, { name: "size", about: "new size in MiB" }, driverMessage, host, vmid, hostAgain],
+    stdin: "message",
+    stdout: "none",
+    settings: ["LIBVIRT_URI"],
+    limitSeconds: 180,
+    failure: "Failed to resize disk {2} on {1}",
+    load: () => import("./resize-disk.ts"),
+  },
+  prereconfigure: {
+    summary: "Eject the context CD-ROM of a running VM",
+    script: "vmm/kvm/prereconfigure",
+    arguments: [{ ...deployId, mayBeEmpty: true }, contextTarget, vmid, host],
+    stdin: "none",
+    stdout: "none",
+    settings: ["LIBVIRT_URI"],
+    limitSeconds: 60,
+    failure: "Could not eject CDROM {2}",
+    load: () => import("./prereconfigure.ts"),
+  },
+  reconfigure: {
+    summary: "Insert the new context CD-ROM of a running VM",
+    script: "vmm/kvm/reconfigure",
+    arguments: [{ ...deployId, mayBeEmpty: true }, contextTarget, { name: "context-path", about: "the new context image on this host", optional: true, mayBeEmpty: true }, vmid, host],
+    stdin: "none",
+    stdout: "none",
+    settings: ["LIBVIRT_URI"],
+    limitSeconds: 60,
+    failure: "Could not insert CDROM {3} to {2}",
+    load: () => import("./reconfigure.ts"),
   },
   snapshot_create: {
     summary: "Take a snapshot of memory and disks",
