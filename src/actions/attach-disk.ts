@@ -23,7 +23,7 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   using _lock = await context.locks.acquire(domain.uuid, domain.name, "attach_disk", context.deadline);
   const { ioThreads } = target.startsWith("vd") ? await devicesOf(domain, context, context.deadline) : { ioThreads: 0 };
   const xml = diskXml({
-    values: new Values(disk), path: resolveLink(path, context.files), target, vmid: message.text("VM/ID"), ioThreads,
+    values: new Values(disk), path, file: resolveLink(path, context.files), target, vmid: message.text("VM/ID"), ioThreads,
     vcpu: message.text("VM/TEMPLATE/VCPU"), queues: message.text("VM/TEMPLATE/FEATURES/VIRTIO_BLK_QUEUES"), kvmrc: context.settings.kvmrc,
   });
   await attachDevice({ domain, what: `disk ${target}`, xml, isThere: ({ disks }) => disks.some((each) => each.target === target) }, context);

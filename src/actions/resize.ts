@@ -1,14 +1,15 @@
 import { ActionMessage } from "../codec/action-message.ts";
 import { type LiveDevices } from "../codec/live-devices.ts";
-import { messageOf, OnevirtError } from "../core/errors.ts";
+import { hasCode, messageOf, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
 import { settle } from "../vm/outcome.ts";
 import type { ActionInput } from "./action.ts";
 import { compactMemoryOnStart, compactMemoryOnStop } from "./compact-memory.ts";
 import { devicesOf, getLiveDomain } from "./live-domain.ts";
-import { judges } from "./look-time.ts";
+import { judges, lookTime } from "./look-time.ts";
 
 const KIB = 1024;
+const LOOK_AGAIN_MS = 500;
 
 /** What a VM is to have, and what it had; memory in MiB. */
 interface Sizes {
@@ -72,12 +73,27 @@ async function setVcpus(domain: DomainStatus, sizes: Sizes, live: LiveDevices, c
     await settle({
       doing: `give "${domain.name}" ${vcpus.to} processors`,
       repeatable: true,
-      call: () => context.hypervisor.devices.setVcpus(domain.uuid, vcpus.to, { hotpluggable: true }, context.deadline),
+      call: () => askForVcpus(domain, vcpus.to, context),
       look: async (deadline) => ((await devicesOf(domain, context, deadline)).currentVcpus === vcpus.to ? { now: "done" } : { now: "unknown", because: "it has another number of processors" }),
     }, judges(context));
   } catch (error) {
     if (memory.to !== memory.from) await takeBack(() => setMemory(domain, memory.to, memory.from, hotplug, live, context), context);
     throw new OnevirtError(error instanceof OnevirtError ? error.code : "LIBVIRT_FAILED", `Failed to resize VCPU to ${vcpus.to} on ${domain.name}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** libvirt gives a guest seconds to give processors back, and then leaves it open: the document tells. */
+async function askForVcpus(domain: DomainStatus, count: number, context: Context): Promise<void> {
+  const { hypervisor, clock, deadline, settings } = context;
+  try {
+    return await hypervisor.devices.setVcpus(domain.uuid, count, { hotpluggable: true }, deadline);
+  } catch (error) {
+    if (!hasCode(error, "BUSY")) throw error;
+  }
+  const patience = deadline.within(settings.kvmrc.VIRSH_TIMEOUT);
+  while ((await devicesOf(domain, context, lookTime(context))).currentVcpus !== count) {
+    if (patience.expired) throw new OnevirtError("NOT_DONE", `the guest did not give processors back within ${settings.kvmrc.VIRSH_TIMEOUT} s; it may still do so`);
+    await clock.sleep(Math.min(LOOK_AGAIN_MS, patience.remainingMs()));
   }
 }
 

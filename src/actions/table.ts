@@ -146,7 +146,7 @@ export const actions = {
     arguments: [deployId, vmid, host],
     stdin: "message",
     stdout: "none",
-    settings: ["LIBVIRT_URI", "CLEANUP_MEMORY_ON_START", "CLEANUP_MEMORY_ON_STOP", "SUDO"],
+    settings: ["LIBVIRT_URI", "VIRSH_TIMEOUT", "CLEANUP_MEMORY_ON_START", "CLEANUP_MEMORY_ON_STOP", "SUDO"],
     limitSeconds: 180,
     failure: "Could not resize {1}",
     load: () => import("./resize.ts"),

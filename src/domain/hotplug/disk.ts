@@ -6,8 +6,10 @@ import type { Values } from "./values.ts";
 /** A disk that is to be attached, as the driver message and the arguments of the action say it. */
 export interface HotDisk {
   readonly values: Values;
-  /** Where its data is on this host, links resolved. */
+  /** Where its data is on this host. */
   readonly path: string;
+  /** The same with OpenNebula's link resolved, for a disk that is a file. */
+  readonly file: string;
   readonly target: string;
   readonly vmid: string;
   /** TEMPLATE/VCPU and TEMPLATE/FEATURES/VIRTIO_BLK_QUEUES of the VM. */
@@ -35,7 +37,7 @@ interface Kind {
 
 type Describe = (disk: HotDisk) => Kind;
 
-const local = (type: "file" | "block", device: Kind["device"]): Describe => ({ path }) => ({ type, device, source: [element("source", { [type === "file" ? "file" : "dev"]: path })] });
+const local = (type: "file" | "block", device: Kind["device"]): Describe => ({ path, file }) => ({ type, device, source: [element("source", type === "file" ? { file } : { dev: path })] });
 
 const rbd = (device: Kind["device"]): Describe => ({ values, vmid }) => {
   const volatile = values.get("SOURCE") === "";

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { Guest, on, rootOn, syncedTree, until } from "../support/lab.ts";
+import { driverMessage } from "../unit/actions/message.ts";
+
+const MINUTE = 60_000;
+let tree = "";
+let guest: Guest;
+
+beforeAll(async () => {
+  tree = await syncedTree(["hosta"], { kvmrc: "VIRSH_TIMEOUT=8\nDEFAULT_ATTACH_CACHE=none\nDEFAULT_ATTACH_NIC_MODEL=virtio\n" });
+  // Two sockets that may come, memory that may come, an I/O thread, and a drive without a medium.
+  guest = (await Guest.make(211, "--memory", "256", "--max-memory", "1024", "--vcpus", "1", "--max-vcpus", "2")).with((xml) =>
+    xml.replace("<os>", "<iothreads>2</iothreads><os>").replace("<controller type='scsi'", "<disk type='file' device='cdrom'><target dev='sdz' bus='scsi'/><readonly/><address type='drive' controller='0' bus='0' target='25' unit='0'/></disk><controller type='scsi'"));
+  await guest.deploy("hosta");
+  await guest.ready("hosta");
+}, 2 * MINUTE);
+afterAll(async () => {
+  await guest.remove("hosta");
+  rmSync(tree, { recursive: true, force: true });
+  rmSync(await syncedTree(["hosta"]), { recursive: true, force: true });
+});
+
+const elements = (values: Readonly<Record<string, string>>) => Object.entries(values).map(([name, value]) => `<${name}><![CDATA[${value}]]></${name}>`).join("");
+const template = (inner: string) => driverMessage({ vm: `<TEMPLATE>${inner}</TEMPLATE>` });
+const disk = (values: Readonly<Record<string, string>>) => template(`<DISK>${elements({ ATTACH: "YES", DISK_ID: "3", ...values })}</DISK>`);
+const attachDisk = (path: string, target: string, values: Readonly<Record<string, string>> = {}) =>
+  guest.call("hosta", "attach_disk", [guest.uuid, path, target, "1", Buffer.from(disk(values)).toString("base64"), "211", "hosta"], disk(values));
+const detachDisk = (path: string, target: string) => guest.call("hosta", "detach_disk", [guest.uuid, path, target, "1", "211", "hosta"], driverMessage());
+const document = async () => (await on("hosta", `virsh -c qemu:///system dumpxml ${guest.uuid}`)).stdout;
+const DONE = { exitCode: 0, stdout: "", stderr: "" };
+
+describe("disks of a running guest", () => {
+  const file = (name: string) => `${guest.directory}/${name}`;
+  const blockDevices = async () => (await guest.inside("hosta", "ls /sys/class/block")).split("\n");
+
+  const kinds: [string, string, string, Readonly<Record<string, string>>][] = [
+    ["a raw file", "qemu-img create -q -f raw FILE 4M", "vdb", { TYPE: "FILE", DRIVER: "raw" }],
+    ["a qcow2 file", "qemu-img create -q -f qcow2 FILE 4M", "vdb", { TYPE: "FILE", DRIVER: "qcow2", CACHE: "writeback", SERIAL: "one 1" }],
+    ["a SCSI disk", "qemu-img create -q -f raw FILE 4M", "sdc", { TYPE: "FILE", DRIVER: "raw" }],
+  ];
+  test.each(kinds)("%s comes and goes, and the guest sees both", async (_what, create, target, values) => {
+    const path = file(`disk.hot-${target}`);
+    await on("hosta", `rm -f ${path}; ${create.replace("FILE", path)}`);
+    const before = await blockDevices();
+    expect(await attachDisk(path, target, values)).toEqual(DONE);
+    await until("the guest sees it", async () => (await blockDevices()).length > before.length, 20);
+    const again = await attachDisk(path, target, values);
+    expect({ code: again.exitCode, stderr: again.stderr }).toEqual({ code: 1, stderr: expect.stringContaining(`Could not attach ${path} (${target}) to ${guest.uuid}: `) });
+    expect(await detachDisk(path, target)).toEqual(DONE);
+    expect({ inGuest: await blockDevices(), inDocument: (await document()).includes(`dev='${target}'`) }).toEqual({ inGuest: before, inDocument: false });
+    expect((await detachDisk(path, target)).exitCode).toBe(0); // as after a lost answer
+  }, MINUTE);
+
+  test("a block device, through a loop device", async () => {
+    const { stdout } = await rootOn("hosta", `truncate -s 4M ${file("loop.img")} && dev=$(losetup -f --show ${file("loop.img")}) && chown oneadmin $dev && ln -sfn $dev ${file("disk.8")} && echo $dev`);
+    const device = stdout.trim();
+    if (!device.startsWith("/dev/loop")) throw new Error(`no loop device: ${stdout}`);
+    try {
+      expect(await attachDisk(file("disk.8"), "vdd", { TYPE: "BLOCK", DRIVER: "raw" })).toEqual(DONE);
+      expect(await document()).toMatch(/type='block'[^>]*>[\s\S]*dev='[^']*disk\.8'/);
+      expect(await detachDisk(file("disk.8"), "vdd")).toEqual(DONE);
+    } finally {
+      await rootOn("hosta", `losetup -d ${device}`);
+    }
+  }, MINUTE);
+
+  test("a disk that is not there is one clear error, and nothing is half attached", async () => {
+    const { exitCode, stderr } = await attachDisk(file("missing"), "vdb", { TYPE: "FILE" });
+    expect({ exitCode, stderr, inDocument: (await document()).includes("dev='vdb'") }).toEqual({ exitCode: 1, stderr: expect.stringContaining("No such file"), inDocument: false });
+  }, MINUTE);
+
+  test("resize_disk is seen inside the guest", async () => {
+    const path = file("disk.grow");
+    await on("hosta", `rm -f ${path}; qemu-img create -q -f qcow2 ${path} 4M`);
+    await attachDisk(path, "vdb", { TYPE: "FILE", DRIVER: "qcow2" });
+    const message = template(`<DISK>${elements({ DISK_ID: "3", TARGET: "vdb" })}</DISK>`);
+    expect(await guest.call("hosta", "resize_disk", [guest.uuid, "3", "12", "", "hosta", "211", "hosta"], message)).toEqual(DONE);
+    await until("the guest sees 12 MiB", async () => (await guest.inside("hosta", "cat /sys/class/block/vdb/size")).trim() === String(12 * 2048), 20);
+    expect(await detachDisk(path, "vdb")).toEqual(DONE);
+  }, MINUTE);
+});
+
+describe("the context drive of a running guest", () => {
+  test("prereconfigure ejects, reconfigure inserts, and the guest reads the new content", async () => {
+    for (const word of ["old", "new"]) await on("hosta", `truncate -s 512K ${guest.directory}/${word}.img && printf ${word} | dd of=${guest.directory}/${word}.img conv=notrunc status=none`);
+    const prereconfigure = () => guest.call("hosta", "prereconfigure", [guest.uuid, "sdz", "211", "hosta"], driverMessage());
+    const reconfigure = (name: string) => guest.call("hosta", "reconfigure", [guest.uuid, "sdz", `${guest.directory}/${name}.img`, "211", "hosta"], driverMessage());
+    const read = () => guest.inside("hosta", "echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/sr0 bs=3 count=1 2>/dev/null");
+    expect(await prereconfigure()).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("CDROM already ejected") });
+    expect(await reconfigure("old")).toEqual(DONE);
+    expect(await read()).toBe("old");
+    expect((await reconfigure("new")).exitCode).toBe(1); // the drive is full
+    expect(await prereconfigure()).toEqual(DONE);
+    expect(await reconfigure("new")).toEqual(DONE);
+    expect(await read()).toBe("new");
+  }, MINUTE);
+});
+
+describe("NICs of a running guest", () => {
+  const MAC = "02:00:0a:00:02:11";
+  const bridge = async () => /<source bridge='([^']+)'/.exec(guest.xml)?.[1] ?? "";
+  const message = async () => template(`<NIC>${elements({ ATTACH: "YES", MAC, BRIDGE: await bridge(), BRIDGE_TYPE: "linux", TARGET: "one-211-1" })}</NIC>`);
+  const interfaces = async () => (await guest.inside("hosta", "cat /sys/class/net/*/address")).split("\n");
+
+  test("a NIC comes and goes, and the guest sees both", async () => {
+    const stdin = await message();
+    expect(await guest.call("hosta", "attach_nic", [guest.uuid, MAC, await bridge(), "-", "dummy", "one-211-1", "211", "hosta"], stdin)).toEqual(DONE);
+    await until("the guest sees it", async () => (await interfaces()).includes(MAC), 20);
+    expect((await guest.call("hosta", "attach_nic", [guest.uuid, MAC, await bridge(), "-", "dummy", "one-211-1", "211", "hosta"], stdin)).stderr).toContain("already");
+    expect(await guest.call("hosta", "detach_nic", [guest.uuid, MAC, "211", "hosta"], stdin)).toEqual(DONE);
+    expect({ inGuest: (await interfaces()).includes(MAC), inDocument: (await document()).includes(MAC) }).toEqual({ inGuest: false, inDocument: false });
+    expect((await guest.call("hosta", "detach_nic", [guest.uuid, MAC, "211", "hosta"], stdin)).exitCode).toBe(0);
+  }, MINUTE);
+});
+
+describe("memory and processors of a running guest", () => {
+  const resize = (memory: number, vcpu: number, oldMemory: number, oldVcpu: number, mode = "") =>
+    guest.call("hosta", "resize", [guest.uuid, "211", "hosta"], template(`<MEMORY>${memory}</MEMORY><VCPU>${vcpu}</VCPU><MEMORY_RESIZE_MODE>${mode}</MEMORY_RESIZE_MODE><RESIZE><MEMORY>${oldMemory}</MEMORY><VCPU>${oldVcpu}</VCPU></RESIZE>`));
+  const processors = async () => Number((await guest.inside("hosta", "ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l")).trim());
+  const totalKiB = async () => Number(/MemTotal:\s+(\d+)/.exec(await guest.inside("hosta", "cat /proc/meminfo"))?.[1]);
+
+  test("the balloon takes memory and gives it back", async () => {
+    const before = await totalKiB();
+    expect(await resize(192, 1, 256, 1)).toEqual(DONE);
+    await until("the guest has less", async () => (await totalKiB()) < before - 40_000, 20);
+    expect(await resize(256, 1, 192, 1)).toEqual(DONE);
+    await until("the guest has it again", async () => (await totalKiB()) > before - 10_000, 20);
+  }, MINUTE);
+
+  test("more than the maximum is one clear error, and nothing changes", async () => {
+    const { exitCode, stderr } = await resize(4096, 1, 256, 1);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining("cannot set memory higher than max memory") });
+  }, MINUTE);
+
+  test("a processor comes and goes", async () => {
+    expect(await resize(256, 2, 256, 1)).toEqual(DONE);
+    await until("the guest sees two", async () => (await processors()) === 2, 20);
+    await guest.inside("hosta", "echo 1 > /sys/devices/system/cpu/cpu1/online"); // as a distribution's udev rule does
+    expect(await resize(256, 1, 256, 2)).toEqual(DONE);
+    await until("the guest sees one", async () => (await processors()) === 1, 20);
+  }, MINUTE);
+
+  test("a module of memory comes", async () => {
+    expect(await resize(384, 1, 256, 1, "HOTPLUG")).toEqual(DONE);
+    expect(await document()).toMatch(/<memory model='dimm'>[\s\S]*131072/);
+  }, MINUTE);
+});
+
+describe("a guest that does not cooperate", () => {
+  test("detach_disk waits as VIRSH_TIMEOUT says, tells the truth, and the disk stays", async () => {
+    const deaf = (await Guest.make(212)).with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, "").replace(/<channel[\s\S]*?<\/channel>/, ""));
+    try {
+      await deaf.deploy("hosta");
+      await on("hosta", `qemu-img create -q -f raw ${deaf.directory}/disk.1 4M`);
+      const stdin = disk({ TYPE: "FILE" });
+      expect((await deaf.call("hosta", "attach_disk", [deaf.uuid, `${deaf.directory}/disk.1`, "vdb", "1", "", "212", "hosta"], stdin)).exitCode).toBe(0);
+      const refused = await deaf.call("hosta", "detach_disk", [deaf.uuid, `${deaf.directory}/disk.1`, "vdb", "1", "212", "hosta"], driverMessage());
+      const listed = (await on("hosta", `virsh -c qemu:///system domblklist ${deaf.uuid}`)).stdout.includes("vdb");
+      expect({ code: refused.exitCode, stderr: refused.stderr, listed }).toEqual({ code: 1, stderr: expect.stringContaining("the guest did not give disk vdb back within 8 s; it may still do so"), listed: true });
+    } finally {
+      await deaf.remove("hosta");
+    }
+  }, MINUTE);
+});
