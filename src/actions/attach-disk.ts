@@ -21,12 +21,12 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   if (!disk) throw new OnevirtError("BAD_INPUT", "the driver message has no disk with ATTACH=YES");
   const domain = await getLiveDomain(args["deploy-id"] ?? "", context);
   using _lock = await context.locks.acquire(domain.uuid, domain.name, "attach_disk", context.deadline);
-  const { ioThreads } = target.startsWith("vd") ? await devicesOf(domain, context, context.deadline) : { ioThreads: 0 };
+  const before = await devicesOf(domain, context, context.deadline);
   const xml = diskXml({
-    values: new Values(disk), path, file: resolveLink(path, context.files), target, vmid: message.text("VM/ID"), ioThreads,
+    values: new Values(disk), path, file: resolveLink(path, context.files), target, vmid: message.text("VM/ID"), ioThreads: before.ioThreads,
     vcpu: message.text("VM/TEMPLATE/VCPU"), queues: message.text("VM/TEMPLATE/FEATURES/VIRTIO_BLK_QUEUES"), kvmrc: context.settings.kvmrc,
   });
-  await attachDevice({ domain, what: `disk ${target}`, xml, isThere: ({ disks }) => disks.some((each) => each.target === target) }, context);
+  await attachDevice({ domain, before, what: `disk ${target}`, xml, isThere: ({ disks }) => disks.some((each) => each.target === target) }, context);
   return "";
 }
 

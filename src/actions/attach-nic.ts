@@ -27,18 +27,17 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
 
 async function attachInterface(domain: DomainStatus, values: Values, vcpu: string, context: Context): Promise<void> {
   const mac = values.get("MAC").toLowerCase();
-  const devices = await devicesOf(domain, context, context.deadline);
-  if (mac !== "" && devices.interfaces.some((each) => each.mac === mac)) throw new OnevirtError("INVALID_STATE", `"${domain.name}" has an interface with MAC ${mac} already`);
+  const before = await devicesOf(domain, context, context.deadline);
   const xml = interfaceXml({ values, vcpu, kvmrc: context.settings.kvmrc });
-  await attachDevice({ domain, what: `interface ${mac}`, xml, isThere: ({ interfaces }) => interfaces.some((each) => each.mac === mac) }, context);
+  await attachDevice({ domain, before, what: `interface ${mac}`, xml, isThere: ({ interfaces }) => mac !== "" && interfaces.some((each) => each.mac === mac) }, context);
 }
 
 async function attachHostDevice(domain: DomainStatus, values: Values, context: Context): Promise<void> {
-  const devices = await devicesOf(domain, context, context.deadline);
+  const before = await devicesOf(domain, context, context.deadline);
   const place = wantedPlace(values);
-  const placeIsFree = place !== undefined && devices.aliases.has(PCI_BRIDGE) && !devices.guestAddresses.has(place);
+  const placeIsFree = place !== undefined && before.aliases.has(PCI_BRIDGE) && !before.guestAddresses.has(place);
   const xml = hostDeviceXml({ values, isVirtualFunction: values.get("UUID") === "" && isVirtualFunction(values, context), placeIsFree });
-  await attachDevice({ domain, what: "the PCI device", xml, isThere: ({ hostDevices }) => hostDevices.some((each) => isHostDevice(each, values)) }, context);
+  await attachDevice({ domain, before, what: "the PCI device", xml, isThere: ({ hostDevices }) => hostDevices.some((each) => isHostDevice(each, values)) }, context);
 }
 
 /** The kernel links a virtual function to its card. */

@@ -12,7 +12,7 @@ export interface Departure {
   readonly domain: DomainStatus;
   /** How it is called in messages: `disk vdb`. */
   readonly what: string;
-  /** Finds it in the devices of the domain; undefined when it is gone. */
+  /** Finds it in the devices of the domain; undefined when there is none. */
   readonly find: (devices: LiveDevices) => LiveDevice | undefined;
 }
 
@@ -25,20 +25,21 @@ export async function detachDevice(departure: Departure, context: Context): Prom
   const device = find(await devicesOf(domain, context, context.deadline));
   if (!device) return context.log.log("INFO", `"${domain.name}" has no ${what}: nothing to detach`);
   await ask(departure, device, context);
-  if (await isGone(departure, context, lookTime(context))) return;
-  const answer = await waitForGuest(departure, device, context);
-  if (await isGone(departure, context, lookTime(context))) return;
-  throw stillThere(departure, answer, context);
+  if (await isGone(departure, device, context, lookTime(context))) return;
+  const seconds = Math.floor(Math.min(context.settings.kvmrc.VIRSH_TIMEOUT, context.deadline.remainingMs() / 1000));
+  const answer = await waitForGuest(departure, device, context, seconds);
+  if (await isGone(departure, device, context, lookTime(context))) return;
+  throw stillThere(departure, answer, seconds);
 }
 
-async function ask(departure: Departure, { element }: LiveDevice, context: Context): Promise<void> {
+async function ask(departure: Departure, device: LiveDevice, context: Context): Promise<void> {
   const { domain, what } = departure;
   try {
     await settle({
       doing: `detach ${what} from "${domain.name}"`,
       repeatable: true,
-      call: () => context.hypervisor.devices.detach(domain.uuid, serializeXml(element), context.deadline),
-      look: async (deadline) => ((await isGone(departure, context, deadline)) ? { now: "done" } : { now: "unknown", because: "it is still attached" }),
+      call: () => context.hypervisor.devices.detach(domain.uuid, serializeXml(device.element), context.deadline),
+      look: async (deadline) => ((await isGone(departure, device, context, deadline)) ? { now: "done" } : { now: "unknown", because: "it is still attached" }),
     }, judges(context));
   } catch (error) {
     if (!hasCode(error, "DEVICE_NOT_FOUND", "DOMAIN_NOT_FOUND")) throw error;
@@ -46,30 +47,31 @@ async function ask(departure: Departure, { element }: LiveDevice, context: Conte
 }
 
 /** The guest has seconds; first listen, then look once more, so that nothing is missed. */
-async function waitForGuest(departure: Departure, { alias }: LiveDevice, context: Context): Promise<RemovalAnswer> {
-  const { hypervisor, deadline, settings } = context;
-  const limit = deadline.within(settings.kvmrc.VIRSH_TIMEOUT);
+async function waitForGuest(departure: Departure, device: LiveDevice, context: Context, seconds: number): Promise<RemovalAnswer> {
+  const limit = context.deadline.within(seconds);
   try {
-    using watch = await hypervisor.devices.watchRemoval(departure.domain.uuid, alias, limit);
-    return (await isGone(departure, context, limit)) ? "removed" : await watch.answer(limit);
+    using watch = await context.hypervisor.devices.watchRemoval(departure.domain.uuid, device.alias, limit);
+    return (await isGone(departure, device, context, limit)) ? "removed" : await watch.answer(limit);
   } catch (error) {
     if (hasCode(error, "TIMED_OUT", "LIBVIRT_UNREACHABLE", "CONNECTION_LOST")) return "silent";
     throw error;
   }
 }
 
-async function isGone({ domain, find }: Departure, context: Context, deadline: Deadline): Promise<boolean> {
+/** Another device that answers to the same description, as a second interface with the same MAC, is not this one: its alias tells. */
+async function isGone({ domain, find }: Departure, device: LiveDevice, context: Context, deadline: Deadline): Promise<boolean> {
   try {
-    return find(await devicesOf(domain, context, deadline)) === undefined;
+    const found = find(await devicesOf(domain, context, deadline));
+    return found === undefined || found.alias !== device.alias;
   } catch (error) {
     if (hasCode(error, "DOMAIN_NOT_FOUND")) return true;
     throw error;
   }
 }
 
-function stillThere({ what }: Departure, answer: RemovalAnswer, { settings }: Context): OnevirtError {
+function stillThere({ what }: Departure, answer: RemovalAnswer, seconds: number): OnevirtError {
   if (answer === "refused") return new OnevirtError("NOT_DONE", `the guest does not give ${what} back`, { hint: "see whether the guest uses it, for instance whether it is mounted" });
-  return new OnevirtError("NOT_DONE", `the guest did not give ${what} back within ${settings.kvmrc.VIRSH_TIMEOUT} s; it may still do so`, {
+  return new OnevirtError("NOT_DONE", `the guest did not give ${what} back within ${seconds} s; it may still do so`, {
     hint: "a guest that is booting or has no hotplug driver cannot; try again when it is up",
   });
 }

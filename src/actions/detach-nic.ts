@@ -11,7 +11,8 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
 /** Takes a NIC of any type, a PCI device or a mediated device from a running VM (actions.md 7.11). */
 export async function run({ arguments: args, stdin }: ActionInput, context: Context): Promise<string> {
-  const pci = (await ActionMessage.read(stdin)).marked("VM/TEMPLATE/PCI", "ATTACH");
+  // The MAC is enough for a NIC: a call without a message can only mean one.
+  const pci = stdin.trim() === "" ? undefined : (await ActionMessage.read(stdin)).marked("VM/TEMPLATE/PCI", "ATTACH");
   const what = pci ? hostDevice(new Values(pci)) : networkInterface(args.mac ?? "");
   const domain = await getLiveDomain(args["deploy-id"] ?? "", context);
   using _lock = await context.locks.acquire(domain.uuid, domain.name, "detach_nic", context.deadline);

@@ -1,8 +1,9 @@
 import { ActionMessage } from "../codec/action-message.ts";
 import { messageOf, OnevirtError } from "../core/errors.ts";
-import type { Context } from "../core/ports.ts";
+import type { Deadline } from "../core/deadline.ts";
+import type { Context, DomainStatus } from "../core/ports.ts";
 import { Values } from "../domain/hotplug/values.ts";
-import { settle } from "../vm/outcome.ts";
+import { type Look, settle } from "../vm/outcome.ts";
 import type { ActionInput } from "./action.ts";
 import { requireTarget } from "./attach-disk.ts";
 import { getLiveDomain } from "./live-domain.ts";
@@ -29,9 +30,18 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
     doing: `resize disk ${target} of "${domain.name}"`,
     repeatable: true,
     call: () => unlessInUse(() => context.hypervisor.devices.resizeDisk(domain.uuid, target, bytes, context.deadline), context),
-    look: async () => ({ now: "unknown", because: "the size that the guest sees is not known; resizing again does no harm" }),
+    look: (deadline) => lookAtSize(domain, target, bytes, context, deadline),
   }, judges(context));
   return "";
+}
+
+/** The size that QEMU shows to the guest. */
+async function lookAtSize({ uuid }: DomainStatus, target: string, bytes: number, { hypervisor }: Context, deadline: Deadline): Promise<Look> {
+  const fields = (await hypervisor.stats(["block"], [uuid], deadline))[0]?.fields ?? {};
+  const prefix = Object.keys(fields).find((name) => /^block\.\d+\.name$/.test(name) && fields[name] === target)?.slice(0, -"name".length);
+  const capacity = prefix && fields[`${prefix}capacity`];
+  if (!capacity) return { now: "unknown", because: "the size that the guest sees is not known; resizing again does no harm" };
+  return Number(capacity) === bytes ? { now: "done" } : { now: "not done", because: `the disk has ${capacity} bytes` };
 }
 
 async function unlessInUse(work: () => Promise<void>, { clock, log, deadline }: Context): Promise<void> {

@@ -1,5 +1,5 @@
 import { ActionMessage } from "../codec/action-message.ts";
-import { type LiveDevices } from "../codec/live-devices.ts";
+import type { LiveDevices } from "../codec/live-devices.ts";
 import { hasCode, messageOf, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
 import { settle } from "../vm/outcome.ts";
@@ -7,6 +7,7 @@ import type { ActionInput } from "./action.ts";
 import { compactMemoryOnStart, compactMemoryOnStop } from "./compact-memory.ts";
 import { devicesOf, getLiveDomain } from "./live-domain.ts";
 import { judges, lookTime } from "./look-time.ts";
+import { addMemoryModule, takeMemoryModule } from "./memory-module.ts";
 
 const KIB = 1024;
 const LOOK_AGAIN_MS = 500;
@@ -27,8 +28,8 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   const live = await devicesOf(domain, context, context.deadline);
   const sizes = readSizes(message, live);
   await compactMemoryOnStart(context);
-  if (sizes.memory.to !== sizes.memory.from) await setMemory(domain, sizes.memory.from, sizes.memory.to, sizes.hotplug, live, context);
-  if (sizes.vcpus.to !== sizes.vcpus.from) await setVcpus(domain, sizes, live, context);
+  await setMemory(domain, sizes, live, context);
+  if (sizes.vcpus.to !== sizes.vcpus.from) await setVcpus(domain, sizes, context);
   await compactMemoryOnStop(context);
   return "";
 }
@@ -52,51 +53,57 @@ function number(text: string, what: string): number | undefined {
   throw new OnevirtError("BAD_INPUT", `${what} of the driver message is ${JSON.stringify(text.slice(0, 40))}, no whole number above 0`);
 }
 
-async function setMemory(domain: DomainStatus, from: number, to: number, hotplug: boolean, live: LiveDevices, context: Context): Promise<void> {
-  const { devices } = context.hypervisor;
-  const doing = `give "${domain.name}" ${to} MiB of memory`;
-  const call = hotplug ? () => changeModules(domain, to - from, live, context) : () => devices.setMemory(domain.uuid, to * KIB, context.deadline);
-  await settle({ doing, ...(hotplug ? {} : { repeatable: true as const }), call, look: async () => ({ now: "unknown", because: "the guest may still take it or give it back" }) }, judges(context));
+async function setMemory(domain: DomainStatus, { memory, hotplug }: Sizes, live: LiveDevices, context: Context): Promise<void> {
+  const difference = memory.to - memory.from;
+  if (difference === 0) return;
+  if (!hotplug) return setBalloon(domain, memory.to, context);
+  await (difference > 0 ? addMemoryModule(domain, difference, live, context) : takeMemoryModule(domain, -difference, live, context));
 }
 
-/** Modules are whole: what was added as one module can only go as one. */
-async function changeModules({ uuid }: DomainStatus, difference: number, { firstCell }: LiveDevices, context: Context): Promise<void> {
-  const { devices } = context.hypervisor;
-  const node = firstCell === undefined ? "" : `<node>${Number(firstCell)}</node>`;
-  const xml = `<memory model='dimm'><target><size unit='MiB'>${Math.abs(difference)}</size>${node}</target></memory>`;
-  await (difference > 0 ? devices.attach(uuid, xml, context.deadline) : devices.detach(uuid, xml, context.deadline));
+async function setBalloon(domain: DomainStatus, mib: number, context: Context): Promise<void> {
+  await settle({
+    doing: `give "${domain.name}" ${mib} MiB of memory`,
+    repeatable: true,
+    call: () => context.hypervisor.devices.setMemory(domain.uuid, mib * KIB, context.deadline),
+    look: async () => ({ now: "unknown", because: "the guest may still take it or give it back" }),
+  }, judges(context));
 }
 
-async function setVcpus(domain: DomainStatus, sizes: Sizes, live: LiveDevices, context: Context): Promise<void> {
-  const { vcpus, memory, hotplug } = sizes;
+async function setVcpus(domain: DomainStatus, sizes: Sizes, context: Context): Promise<void> {
+  const { to } = sizes.vcpus;
   try {
     await settle({
-      doing: `give "${domain.name}" ${vcpus.to} processors`,
+      doing: `give "${domain.name}" ${to} processors`,
       repeatable: true,
-      call: () => askForVcpus(domain, vcpus.to, context),
-      look: async (deadline) => ((await devicesOf(domain, context, deadline)).currentVcpus === vcpus.to ? { now: "done" } : { now: "unknown", because: "it has another number of processors" }),
+      call: () => askForVcpus(domain, sizes.vcpus, context),
+      look: async (deadline) => ((await devicesOf(domain, context, deadline)).currentVcpus === to ? { now: "done" } : { now: "unknown", because: "it has another number of processors" }),
     }, judges(context));
   } catch (error) {
-    if (memory.to !== memory.from) await takeBack(() => setMemory(domain, memory.to, memory.from, hotplug, live, context), context);
-    throw new OnevirtError(error instanceof OnevirtError ? error.code : "LIBVIRT_FAILED", `Failed to resize VCPU to ${vcpus.to} on ${domain.name}: ${messageOf(error)}`, { cause: error });
+    await takeBackMemory(domain, sizes, { ...context, deadline: lookTime(context) });
+    throw new OnevirtError(error instanceof OnevirtError ? error.code : "LIBVIRT_FAILED", `Failed to resize VCPU to ${to} on ${domain.name}: ${messageOf(error)}`, { cause: error });
   }
 }
 
 /** libvirt gives a guest seconds to give processors back, and then leaves it open: the document tells. */
-async function askForVcpus(domain: DomainStatus, count: number, context: Context): Promise<void> {
+async function askForVcpus(domain: DomainStatus, { from, to }: Sizes["vcpus"], context: Context): Promise<void> {
   const { hypervisor, clock, deadline, settings } = context;
   try {
-    return await hypervisor.devices.setVcpus(domain.uuid, count, { hotpluggable: true }, deadline);
+    return await hypervisor.devices.setVcpus(domain.uuid, to, { hotpluggable: true }, deadline);
   } catch (error) {
-    if (!hasCode(error, "BUSY")) throw error;
+    if (to > from || !hasCode(error, "BUSY")) throw error;
   }
   const patience = deadline.within(settings.kvmrc.VIRSH_TIMEOUT);
-  while ((await devicesOf(domain, context, lookTime(context))).currentVcpus !== count) {
+  while ((await devicesOf(domain, context, lookTime(context))).currentVcpus !== to) {
     if (patience.expired) throw new OnevirtError("NOT_DONE", `the guest did not give processors back within ${settings.kvmrc.VIRSH_TIMEOUT} s; it may still do so`);
     await clock.sleep(Math.min(LOOK_AGAIN_MS, patience.remainingMs()));
   }
 }
 
-async function takeBack(work: () => Promise<void>, { log }: Context): Promise<void> {
-  await work().catch((error: unknown) => log.log("ERROR", `The memory stays as it was set: ${messageOf(error)}`));
+/** oned believes in both or none. */
+async function takeBackMemory(domain: DomainStatus, { memory, ...sizes }: Sizes, context: Context): Promise<void> {
+  try {
+    await setMemory(domain, { ...sizes, memory: { from: memory.to, to: memory.from } }, await devicesOf(domain, context, context.deadline), context);
+  } catch (error) {
+    context.log.log("ERROR", `The memory stays as it was set: ${messageOf(error)}`);
+  }
 }

@@ -26,13 +26,19 @@ export interface LiveHostDevice extends LiveDevice {
   readonly address: string | undefined;
 }
 
+export interface LiveMemoryModule extends LiveDevice {
+  /** "dimm" for what a resize adds. */
+  readonly model: string;
+  readonly sizeKiB: number;
+}
+
 /** What hotplug needs to know of a running domain. */
 export interface LiveDevices {
   readonly disks: readonly LiveDisk[];
   readonly interfaces: readonly LiveInterface[];
   /** Devices of the host, mediated ones and those that are interfaces included. */
   readonly hostDevices: readonly LiveHostDevice[];
-  readonly memoryModules: readonly LiveDevice[];
+  readonly memoryModules: readonly LiveMemoryModule[];
   readonly ioThreads: number;
   /** Aliases of all devices. */
   readonly aliases: ReadonlySet<string>;
@@ -55,7 +61,7 @@ export function readLiveDevices(xml: string, what: string): LiveDevices {
     disks: childrenOf(devices, "disk").map(disk),
     interfaces: childrenOf(devices, "interface").map((element) => ({ ...device(element), mac: findFirst(element, "mac")?.attributes.address?.toLowerCase() ?? "" })),
     hostDevices: [...childrenOf(devices, "hostdev"), ...childrenOf(devices, "interface").filter(({ attributes }) => attributes.type === "hostdev")].map(hostDevice),
-    memoryModules: childrenOf(devices, "memory").map(device),
+    memoryModules: childrenOf(devices, "memory").map(memoryModule),
     ioThreads: Number(textOf(findFirst(root, "iothreads"))) || 0,
     aliases: new Set(all.flatMap((each) => findFirst(each, "alias")?.attributes.name ?? [])),
     guestAddresses: new Set(all.flatMap((each) => childrenOf(each, "address").filter(({ attributes }) => attributes.type === "pci").map(({ attributes }) => pciAddress(attributes)))),
@@ -82,6 +88,11 @@ function disk(element: XmlElement): LiveDisk {
     device: element.attributes.device ?? "disk",
     source: source && (source.file ?? source.dev ?? source.name ?? source.volume ?? source.dir),
   };
+}
+
+/** libvirt gives sizes in KiB. */
+function memoryModule(element: XmlElement): LiveMemoryModule {
+  return { ...device(element), model: element.attributes.model ?? "", sizeKiB: Number(textOf(findFirst(element, "target", "size"))) || 0 };
 }
 
 function hostDevice(element: XmlElement): LiveHostDevice {

@@ -186,7 +186,7 @@ export class FakeParts {
 
 /** Disks, interfaces, host and memory devices of a document. */
 function devicesOf(xml: string): readonly string[] {
-  return [...xml.matchAll(/<(disk|interface|hostdev)\b[\s\S]*?<\/\1>/g)].map(([device]) => device);
+  return [...xml.matchAll(/<(disk|interface|hostdev|memory)\b[\s\S]*?<\/\1>/g)].map(([device]) => device);
 }
 
 /** What a device is known by: its target, its MAC, its alias, or its whole text. */

@@ -1,5 +1,6 @@
 import { writeXml } from "../../codec/xml-write.ts";
 import type { Settings } from "../../core/settings.ts";
+import { OnevirtError } from "../../core/errors.ts";
 import { type DomainNode, element } from "../element.ts";
 import type { Values } from "./values.ts";
 
@@ -14,7 +15,7 @@ export interface HotInterface {
 /** Where Open vSwitch and QEMU meet (actions.md 5). */
 const VHOST_SOCKETS = "/var/run/one/vhost-socks";
 
-/** The <interface> of a hot-plugged NIC (actions.md 9.1). */
+/** The <interface> of a hot-plugged NIC (actions.md 9.1). BAD_INPUT for a name that would place the socket of DPDK elsewhere. */
 export function interfaceXml(nic: HotInterface): string {
   const { values } = nic;
   const { type, nodes } = connection(values);
@@ -29,9 +30,15 @@ export function interfaceXml(nic: HotInterface): string {
 function connection(values: Values): { readonly type: string; readonly nodes: readonly DomainNode[] } {
   if (!values.has("BRIDGE") || values.get("NETWORK_MODE").toLowerCase() === "dummy") return { type: "ethernet", nodes: [] };
   const kind = values.get("BRIDGE_TYPE");
-  if (kind === "openvswitch_dpdk") return { type: "vhostuser", nodes: [element("source", { type: "unix", mode: "server", path: `${VHOST_SOCKETS}/${values.get("TARGET")}` })] };
+  if (kind === "openvswitch_dpdk") return { type: "vhostuser", nodes: [element("source", { type: "unix", mode: "server", path: socketPath(values.get("TARGET")) })] };
   const source = values.get("BRIDGE") === "" ? [] : [element("source", { bridge: values.get("BRIDGE") })];
   return { type: "bridge", nodes: [...(kind === "openvswitch" ? [element("virtualport", { type: "openvswitch" })] : []), ...source] };
+}
+
+/** QEMU makes the socket: a user's name must not lead out of the directory. */
+function socketPath(target: string): string {
+  if (target === "" || target.startsWith(".") || target.includes("/")) throw new OnevirtError("BAD_INPUT", `TARGET of the NIC is ${JSON.stringify(target.slice(0, 40))}, no name of a device`);
+  return `${VHOST_SOCKETS}/${target}`;
 }
 
 function driver({ values, vcpu }: HotInterface, model: string): readonly DomainNode[] {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import type { ActionRun } from "../../../src/actions/action.ts";
 import { run as attachDisk } from "../../../src/actions/attach-disk.ts";
 import { run as attachNic } from "../../../src/actions/attach-nic.ts";
 import { run as detachDisk } from "../../../src/actions/detach-disk.ts";
@@ -8,30 +7,12 @@ import { run as prereconfigure } from "../../../src/actions/prereconfigure.ts";
 import { run as reconfigure } from "../../../src/actions/reconfigure.ts";
 import { run as resize } from "../../../src/actions/resize.ts";
 import { run as resizeDisk } from "../../../src/actions/resize-disk.ts";
+import { readLiveDevices } from "../../../src/codec/live-devices.ts";
 import { parseXml } from "../../../src/codec/xml.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
 import { DIRECTORY, documentOf, UUID } from "./document.ts";
+import { attached, attributes, CDROM, disk, go, NIC, nic, PATH, pci, running, template, VDB } from "./hot-vm.ts";
 import { driverMessage } from "./message.ts";
-import { outcomeOf } from "./outcome-of.ts";
-
-const PATH = `${DIRECTORY}/disk.1`;
-const VDB = "<disk type='file' device='disk'><source file='/x'/><target dev='vdb' bus='virtio'/><alias name='virtio-disk1'/></disk>";
-const NIC = "<interface type='bridge'><mac address='02:00:0a:00:00:05'/><alias name='net1'/></interface>";
-const CDROM = (source: string) => `<disk type='file' device='cdrom'>${source}<target dev='hda' bus='ide'/><readonly/><alias name='ide0-0-0'/></disk>`;
-
-const running = ({ devices = "", vcpu = "", ...more }: { readonly devices?: string; readonly vcpu?: string } & Given = {}) =>
-  given({ domains: [{ name: "one-7", uuid: UUID, xml: documentOf({ devices }).replace("<os>", `${vcpu}<os>`) }], ...more });
-const attributes = (values: Readonly<Record<string, string>>) => Object.entries(values).map(([name, value]) => `<${name}><![CDATA[${value}]]></${name}>`).join("");
-const template = (inner: string) => driverMessage({ vm: `<TEMPLATE>${inner}</TEMPLATE>` });
-const disk = (values: Readonly<Record<string, string>>, more = "") => template(`${more}<DISK>${attributes({ ATTACH: "YES", DISK_ID: "1", ...values })}</DISK>`);
-const nic = (values: Readonly<Record<string, string>>, more = "") => template(`${more}<NIC>${attributes({ ATTACH: "YES", ...values })}</NIC>`);
-const pci = (values: Readonly<Record<string, string>>) => template(`<PCI>${attributes({ ATTACH: "YES", ...values })}</PCI>`);
-const go = (run: ActionRun, world: World, args: Readonly<Record<string, string>>, stdin = "") => outcomeOf(run({ arguments: { "deploy-id": UUID, ...args }, stdin }, world));
-
-/** What was attached, on one line. */
-function attached(world: World): Promise<string> {
-  return world.hypervisor.domainXml(UUID, {}, world.deadline).then((xml) => /<devices>([\s\S]*)<\/devices>/.exec(xml)?.[1]?.replace(/>\s+</g, "><").trim() ?? "");
-}
 
 async function diskXml(values: Readonly<Record<string, string>>, { target = "vdb", more = "", ...world }: { target?: string; more?: string; devices?: string } & Given = {}): Promise<string> {
   using here = running(world);
@@ -112,9 +93,15 @@ describe("attach_disk", () => {
     expect([((await go(attachDisk, world, { "disk-path": PATH, target }, disk({}))) as string[])[0], world.hypervisor.calls]).toEqual(["BAD_ARGUMENT", []]);
   });
 
-  test("attach_disk to a target that is taken is libvirt's error", async () => {
+  test("attach_disk to a target that is taken is refused before libvirt, which would change the medium of a drive there", async () => {
     using world = running({ devices: VDB });
-    expect(((await go(attachDisk, world, { "disk-path": PATH, target: "vdb" }, disk({}))) as string[])[0]).toBe("LIBVIRT_FAILED");
+    expect([await go(attachDisk, world, { "disk-path": PATH, target: "vdb" }, disk({ TYPE: "CDROM" })), await attached(world), world.hypervisor.calls.filter((call) => call.startsWith("devices."))]).toEqual([["INVALID_STATE", '"one-7" has disk vdb already'], VDB, []]);
+  });
+
+  test("attach_disk whose answer does not come and whose disk is not there is of unknown outcome", async () => {
+    using world = running();
+    world.hypervisor.hangs("devices.attach");
+    expect(((await go(attachDisk, world, { "disk-path": PATH, target: "vdb" }, disk({}))) as string[])[0]).toBe("OUTCOME_UNKNOWN");
   });
 
   test("attach_disk whose answer was lost is done when the domain has the disk", async () => {
@@ -126,8 +113,9 @@ describe("attach_disk", () => {
 
 /** Everything that a shell, XML or a log could misread. */
 const HOSTILE = `'"><x y='1'/>&amp;$(touch /tmp/x)\`id\`;|\\`;
-const DISK_VALUES = ["TYPE", "DISK_TYPE", "DRIVER", "CACHE", "IO", "DISCARD", "IOTHREAD", "VIRTIO_BLK_QUEUES", "SOURCE", "POOL_NAME", "CLONE", "CEPH_HOST", "CEPH_USER", "CEPH_SECRET", "ISCSI_IQN", "ISCSI_HOST", "ISCSI_USER", "ISCSI_USAGE", "GLUSTER_HOST", "GLUSTER_VOLUME", "SHEEPDOG_HOST", "LUKS_SECRET", "ORDER", "READONLY", "SHAREABLE", "SERIAL", "DISK_ID", "TOTAL_BYTES_SEC", "READ_IOPS_SEC", "TOTAL_IOPS_SEC_MAX", "SIZE_IOPS_SEC"];
-const NIC_VALUES = ["BRIDGE", "BRIDGE_TYPE", "NETWORK_MODE", "MAC", "SCRIPT", "TARGET", "ORDER", "MODEL", "VIRTIO_QUEUES", "FILTER", "IP", "VROUTER_IP", "INBOUND_AVG_BW", "OUTBOUND_PEAK_KB"];
+const RATES = ["TOTAL", "READ", "WRITE"].flatMap((who) => ["BYTES", "IOPS"].flatMap((what) => ["", "_MAX", "_MAX_LENGTH"].map((part) => `${who}_${what}_SEC${part}`)));
+const DISK_VALUES = ["TYPE", "DISK_TYPE", "DRIVER", "CACHE", "IO", "DISCARD", "IOTHREAD", "VIRTIO_BLK_QUEUES", "SOURCE", "POOL_NAME", "CLONE", "CEPH_HOST", "CEPH_USER", "CEPH_SECRET", "ISCSI_IQN", "ISCSI_HOST", "ISCSI_USER", "ISCSI_USAGE", "GLUSTER_HOST", "GLUSTER_VOLUME", "SHEEPDOG_HOST", "LUKS_SECRET", "ORDER", "READONLY", "SHAREABLE", "SERIAL", "DISK_ID", "SIZE_IOPS_SEC", ...RATES];
+const NIC_VALUES = ["BRIDGE", "BRIDGE_TYPE", "NETWORK_MODE", "MAC", "SCRIPT", "TARGET", "ORDER", "MODEL", "VIRTIO_QUEUES", "FILTER", "IP", "VROUTER_IP", ...["INBOUND", "OUTBOUND"].flatMap((way) => ["AVG_BW", "PEAK_BW", "PEAK_KB"].map((what) => `${way}_${what}`))];
 
 /** The names of all elements in a text. */
 const elements = (xml: string) => [...xml.matchAll(/<([\w:]+)/g)].map(([, name]) => name).sort();
@@ -143,12 +131,38 @@ describe("17.1 rows 3 and 4: hostile values", () => {
   });
 
   test.each(NIC_VALUES)("attach_nic with a hostile %s attaches one interface and nothing else", async (name) => {
-    const base = { BRIDGE: "br0", MAC: "02:00:0a:00:00:09", TARGET: "one-7-1", MODEL: "virtio", FILTER: "f", IP: "10.0.0.1", VIRTIO_QUEUES: "2", BRIDGE_TYPE: name === "TARGET" ? "openvswitch_dpdk" : "linux" };
+    const base = { BRIDGE: "br0", MAC: "02:00:0a:00:00:09", TARGET: "one-7-1", MODEL: "virtio", FILTER: "f", IP: "10.0.0.1", VIRTIO_QUEUES: "2" };
     using world = running();
     expect(await go(attachNic, world, {}, nic({ ...base, [name]: HOSTILE }))).toEqual({ answer: "" });
     const xml = await attached(world);
     parseXml(xml, "the interface");
     expect([elements(xml).filter((each) => each === "x"), world.commands.calls]).toEqual([[], []]);
+  });
+
+  test.each(["../../../etc/x", "a/b", "", ".", HOSTILE])("attach_nic of a DPDK NIC refuses the TARGET %j, which would place its socket elsewhere", async (TARGET) => {
+    using world = running();
+    expect([((await go(attachNic, world, {}, nic({ BRIDGE: "ovs", BRIDGE_TYPE: "openvswitch_dpdk", TARGET }))) as string[])[0], await attached(world)]).toEqual(["BAD_INPUT", ""]);
+  });
+
+  test.each(["DISK_ID", "TARGET"])("resize_disk with a hostile %s in the message is one clear error", async (name) => {
+    using world = running();
+    const message = disk({ DISK_ID: "2", TARGET: "vdc", [name]: HOSTILE });
+    expect([((await go(resizeDisk, world, { "disk-id": "2", size: "1" }, message)) as string[])[0], world.hypervisor.calls]).toEqual([name === "TARGET" ? "BAD_ARGUMENT" : "BAD_INPUT", []]);
+  });
+
+  test.each(["MEMORY", "VCPU", "RESIZE/MEMORY", "RESIZE/VCPU"])("resize with a hostile %s is one clear error, and nothing changes", async (path) => {
+    const values = { MEMORY: "2048", VCPU: "2", "RESIZE/MEMORY": "1024", "RESIZE/VCPU": "1", [path]: HOSTILE };
+    const message = template(`${attributes({ MEMORY: values.MEMORY, VCPU: values.VCPU })}<RESIZE>${attributes({ MEMORY: values["RESIZE/MEMORY"], VCPU: values["RESIZE/VCPU"] })}</RESIZE>`);
+    using world = running();
+    expect([((await go(resize, world, {}, message)) as string[])[0], world.hypervisor.calls.filter((call) => call.startsWith("devices."))]).toEqual(["BAD_INPUT", []]);
+  });
+
+  test("reconfigure with a hostile path writes it escaped into the one drive", async () => {
+    using world = running({ devices: CDROM("") });
+    const path = `/x/${HOSTILE.replaceAll("/", "")}`;
+    expect(await go(reconfigure, world, { target: "hda", "context-path": path }, "")).toEqual({ answer: "" });
+    const { disks } = readLiveDevices(`<domain><devices>${await attached(world)}</devices></domain>`, "the domain");
+    expect([disks.map(({ source }) => source), world.commands.calls]).toEqual([[path], []]);
   });
 
   test.each(["DOMAIN", "BUS", "SLOT", "FUNCTION", "UUID"])("attach_nic of a PCI device with a hostile %s is refused before libvirt is asked to attach", async (name) => {
@@ -218,7 +232,7 @@ describe("attach_nic", () => {
 
   test("attach_nic refuses a MAC that the VM has", async () => {
     using world = running({ devices: NIC });
-    expect(await go(attachNic, world, {}, nic({ MAC: "02:00:0A:00:00:05", BRIDGE: "b" }))).toEqual(["INVALID_STATE", '"one-7" has an interface with MAC 02:00:0a:00:00:05 already']);
+    expect(await go(attachNic, world, {}, nic({ MAC: "02:00:0A:00:00:05", BRIDGE: "b" }))).toEqual(["INVALID_STATE", '"one-7" has interface 02:00:0a:00:00:05 already']);
   });
 
   test("attach_nic of a PCI device, a virtual function and a mediated device", async () => {
@@ -257,6 +271,24 @@ describe("detach_nic", () => {
     using world = running({ devices: NIC });
     world.hypervisor.parts.removal = "silent";
     expect(await go(detachNic, world, { mac: "02:00:0a:00:00:05" }, driverMessage())).toEqual(["NOT_DONE", "the guest did not give interface 02:00:0a:00:00:05 back within 60 s; it may still do so"]);
+  });
+
+  test("detach_nic needs no message for a NIC, and does not take another NIC with the same MAC for the one that went", async () => {
+    using world = running({ devices: NIC + NIC.replace("net1", "net2") });
+    expect([await go(detachNic, world, { mac: "02:00:0a:00:00:05" }), await attached(world)]).toEqual([{ answer: "" }, NIC.replace("net1", "net2")]);
+  });
+
+  test("detach_nic of an unreadable message is an error: it might have meant a PCI device", async () => {
+    using world = running({ devices: NIC });
+    expect([((await go(detachNic, world, { mac: "02:00:0a:00:00:05" }, "<x")) as string[])[0], await attached(world)]).toEqual(["BAD_INPUT", NIC]);
+  });
+
+  test("detach_nic takes a mediated device by its UUID, and a PCI device only at its own address", async () => {
+    const mdev = `<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address uuid='${UUID}'/></source><alias name='hostdev0'/></hostdev>`;
+    const card = "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' bus='0x3b' slot='0x00' function='0x0'/></source><alias name='hostdev1'/></hostdev>";
+    using world = running({ devices: mdev + card });
+    expect([await go(detachNic, world, {}, pci({ UUID: UUID.toUpperCase() })), await attached(world)]).toEqual([{ answer: "" }, card]);
+    expect([await go(detachNic, world, {}, pci({ DOMAIN: "0", BUS: "3b", SLOT: "0", FUNCTION: "1" })), await attached(world)]).toEqual([{ answer: "" }, card]);
   });
 
   test("detach_nic takes a virtual function that was attached as an interface", async () => {
