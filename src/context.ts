@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { Action } from "./actions/action.ts";
 import { actions, type ActionName } from "./actions/table.ts";
-import { loadSettings, requireSettings } from "./config/load.ts";
+import { type Loaded, loadSettings, requireSettings } from "./config/load.ts";
 import { findSources } from "./config/sources.ts";
 import { Deadline } from "./core/deadline.ts";
 import { generationOf } from "./core/generation.ts";
@@ -38,19 +38,29 @@ export interface Surroundings {
   readonly tracer: Tracer | undefined;
   readonly log: Log;
   readonly generation: Generation;
-  /** A thread for libvirt that was started ahead; it loads the library while the configuration is read. */
-  readonly thread: Thread;
+  /** A thread for libvirt that was started ahead; it loads the library while the configuration is read. Who has no hurry has none. */
+  readonly thread?: Thread | undefined;
 }
 
 /** The context of one action: configuration read, everything else opened on first use. */
 export async function openContext(name: ActionName, surroundings: Surroundings): Promise<Context & Disposable> {
-  const { tree, trace, tracer, log, generation, thread } = surroundings;
   const row: Action = actions[name];
+  const settings = requireSettings(await readSettings(surroundings), name, row.settings);
+  return contextOf(settings, surroundings, { readOnly: row.readOnly ?? false, limitSeconds: limitSeconds(name, row, settings) });
+}
+
+/** The configuration of a tree, with what could not be used of it. */
+export function readSettings({ tree, tracer }: Pick<Surroundings, "tree" | "tracer">): Promise<Loaded> {
+  const commands = new HostCommands(tracer);
+  return loadSettings(findSources(tree, new HostFiles(tracer)), Object.keys(actions), (argv, seconds) => commands.run(argv, Deadline.after(seconds, systemClock)));
+}
+
+/** A context with these settings. */
+export function contextOf(settings: Settings, surroundings: Surroundings, { readOnly, limitSeconds }: { readonly readOnly: boolean; readonly limitSeconds: number | null }): Context & Disposable {
+  const { tree, trace, tracer, log, generation, thread } = surroundings;
   const files = new HostFiles(tracer);
   const commands = new HostCommands(tracer);
-  const loaded = await loadSettings(findSources(tree, files), Object.keys(actions), (argv, seconds) => commands.run(argv, Deadline.after(seconds, systemClock)));
-  const settings = requireSettings(loaded, name, row.settings);
-  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly: row.readOnly ?? false, startWorker: firstThen(thread, startThread), trace, tracer });
+  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly, startWorker: firstThen(thread, startThread), trace, tracer });
   const hypervisorAt = (uri: string) => new GuardedHypervisor({ uri, startWorker: startThread, trace, tracer });
   return {
     tree, settings, generation, hypervisor, hypervisorAt, files, commands, clock: systemClock, log,
@@ -59,13 +69,13 @@ export async function openContext(name: ActionName, surroundings: Surroundings):
     locks: new HostLocks(lockDirectory(settings), systemClock),
     state: new FileState(settings.onevirt.STATE_DIRECTORY, files),
     root: new SudoHelpers(commands, { sudo: settings.kvmrc.SUDO, vgpu: settings.onevirt.VGPU_HELPER, vtpm: settings.onevirt.VTPM_HELPER }),
-    deadline: Deadline.after(limitSeconds(name, row, settings), systemClock),
+    deadline: Deadline.after(limitSeconds, systemClock),
     [Symbol.dispose]: () => hypervisor[Symbol.dispose](),
   };
 }
 
 /** The thread that was started ahead, then new ones: an abandoned thread is never used again. */
-function firstThen(thread: Thread, start: () => Thread): () => Thread {
+function firstThen(thread: Thread | undefined, start: () => Thread): () => Thread {
   let ahead: Thread | undefined = thread;
   return () => {
     const next = ahead ?? start();

@@ -13,7 +13,7 @@ interface Layer {
 }
 
 /** Modules of the runtime that only compute. */
-const PURE = ["node:path", "node:zlib"];
+const PURE = ["node:crypto", "node:path", "node:zlib"];
 
 /** Modules of the runtime that reach the operating system. */
 const SYSTEM = ["node:fs", "node:fs/promises", "node:os", "node:path", "node:child_process", "node:net", "node:dgram"];

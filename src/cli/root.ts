@@ -22,6 +22,8 @@ const commands: Readonly<Record<string, OperatorCommand>> = {
 const DIRECT: Readonly<Record<string, string>> = {
   vmm: "Run one action as oned does: onevirt vmm ACTION ARGUMENTS…",
   driver: "Be oned's driver process, or show what it would do: onevirt driver --dry-run",
+  probe: "Run one monitoring probe: onevirt probe vm/status/state",
+  agent: "Be the monitoring agent of this host, or show what it does: onevirt agent status",
   version: "Print version, build and what it runs on (--json)",
   help: "Explain a command or an action: onevirt help deploy",
 };

@@ -1,0 +1,185 @@
+import type { KeyObject } from "node:crypto";
+import { readPublicKey, type MonitorMessageType } from "../codec/monitor-message.ts";
+import { buildInfo } from "../core/build-info.ts";
+import { Deadline } from "../core/deadline.ts";
+import { messageOf } from "../core/errors.ts";
+import type { MonitorConfiguration, ProbePeriods } from "../core/monitor-configuration.ts";
+import type { Context, LifecycleEvent, LifecycleWatch } from "../core/ports.ts";
+import type { ProbeCategory, ProbeRequest } from "../probes/probe.ts";
+import { forgetSync, noteEvent, startOver } from "../probes/vm-status.ts";
+import { Loop } from "./loop.ts";
+import type { AgentWorld } from "./ports.ts";
+import { probePass } from "./probe-pass.ts";
+import { Sender } from "./sender.ts";
+import { type AgentStatus, writeStatus } from "./status.ts";
+
+interface Row {
+  readonly category: ProbeCategory;
+  readonly type: MonitorMessageType;
+  readonly period: keyof ProbePeriods;
+  /** Its failure puts the whole host into ERROR at the front-end. */
+  readonly ofHost?: true;
+}
+
+/** The loops, in the order of the first answer; the beacon is not a part of it (monitoring.md 1, 4.5). */
+const ROWS: readonly Row[] = [
+  { category: "host/system", type: "SYSTEM_HOST", period: "SYSTEM_HOST", ofHost: true },
+  { category: "host/monitor", type: "MONITOR_HOST", period: "MONITOR_HOST", ofHost: true },
+  { category: "vm/status", type: "STATE_VM", period: "STATE_VM" },
+  { category: "vm/execution", type: "EXEC_VM", period: "EXEC_VM" },
+  { category: "vm/monitor", type: "MONITOR_VM", period: "MONITOR_VM" },
+  { category: "vm/snapshot", type: "MONITOR_VM", period: "MONITOR_VM" },
+];
+const BEACON: Row = { category: "host/beacon", type: "BEACON_HOST", period: "BEACON_HOST" };
+
+/** A host loop fails this often in a row before the front-end hears of it: it would put all VMs to UNKNOWN. */
+const PATIENCE = 3;
+
+/** Periods, and seconds at least, without success after which a loop stands still. */
+const STILL_PERIODS = 4;
+const STILL_SECONDS = 120;
+
+const ENDING_MS = 500;
+const LISTEN_SECONDS = 10;
+const LISTEN_AGAIN_MS = 5000;
+
+/** The agent of one host. */
+export class Agent {
+  readonly #sender: Sender;
+  readonly #loops: readonly Loop[];
+  readonly #problems = new Map<string, string>();
+  readonly #failedPasses = new Map<string, number>();
+  readonly #context: Context;
+  #events = 0;
+  #listening = false;
+  #stopped = false;
+  #startedMs: number;
+
+  constructor(
+    private readonly request: ProbeRequest,
+    configuration: MonitorConfiguration,
+    private readonly world: AgentWorld,
+  ) {
+    this.#context = world.contextFor(60);
+    this.#startedMs = this.#context.clock.monotonicMs();
+    const key: KeyObject | undefined = configuration.publicKey === undefined ? undefined : readPublicKey(configuration.publicKey);
+    this.#sender = new Sender(configuration.hostId, key, world.transport, this.#context.clock);
+    const loop = (row: Row, work: () => Promise<void>) => new Loop(row.category, configuration.periods[row.period], this.#context.clock, work);
+    this.#loops = [...ROWS.map((row) => loop(row, () => this.#pass(row))), loop(BEACON, () => this.#beacon())];
+    startOver(request.hostId, this.#context);
+  }
+
+  /** Everything once, as one document (monitoring.md 4.5): what failed is left out, and said in the log. */
+  async firstAnswer(): Promise<string> {
+    const parts: string[] = [];
+    for (const { category, type } of ROWS) {
+      const { text, failures } = await probePass(category, this.request, this.world);
+      this.#note(category, failures);
+      if (text !== "" || failures.length === 0) parts.push(`<${type}>${Buffer.from(text || "\n").toString("base64")}</${type}>\n`);
+    }
+    forgetSync(this.request.hostId, this.#context); // whether it arrives is not known
+    return `<MONITOR_MESSAGES>${parts.join("")}<TIMESTAMP>${Math.floor(this.#context.clock.nowMs() / 1000)}</TIMESTAMP></MONITOR_MESSAGES>\n`;
+  }
+
+  /** Runs the loops and listens to events until it is stopped. */
+  async run(): Promise<void> {
+    await Promise.all([...this.#loops.map((loop) => loop.run()), this.#listen()]);
+  }
+
+  /** A system pass now: vGPU profiles have changed (SIGUSR1). */
+  refreshSystem(): void {
+    this.#loopOf("host/system")?.ask();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const loop of this.#loops) loop.stop();
+  }
+
+  async #pass(row: Row): Promise<void> {
+    const { text, failures } = await probePass(row.category, this.request, this.world);
+    this.#note(row.category, failures);
+    const failed = failures.length > 0 && text.trim() === "";
+    const inARow = failed ? (this.#failedPasses.get(row.category) ?? 0) + 1 : 0;
+    this.#failedPasses.set(row.category, inARow);
+    if (failed && row.ofHost && inARow < PATIENCE) throw new Error(failures.join("; ")); // tried again soon, and not told
+    if (!failed && text.trim() === "") return;
+    await this.#send(row.type, !failed, failed ? failures.join("; ") : text.trim());
+  }
+
+  async #send(type: MonitorMessageType, success: boolean, text: string): Promise<void> {
+    try {
+      await this.#sender.send(type, success, text);
+    } catch (error) {
+      if (type === "STATE_VM") forgetSync(this.request.hostId, this.#context);
+      this.#context.log.log("WARN", `${type} was not sent: ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  /** A sign of life only when all loops live: a host that looks healthy is. */
+  async #beacon(): Promise<void> {
+    const status = this.#status();
+    writeStatus(this.#context.state, status);
+    if (!status.healthy) return this.#context.log.log("ERROR", `No beacon is sent: ${this.#still().join(", ")} stand still`);
+    await this.#send(BEACON.type, true, String(Math.floor(this.#context.clock.nowMs() / 1000)));
+  }
+
+  /** Events make a pass come at once; after a loss, everything is looked at, and listened to again. */
+  async #listen(): Promise<void> {
+    const { hypervisor, clock, log } = this.#context;
+    while (!this.#stopped) {
+      try {
+        using watch = await hypervisor.watchLifecycle((event) => this.#hear(event), Deadline.after(LISTEN_SECONDS, clock));
+        this.#listening = true;
+        await this.#untilLost(watch);
+      } catch (error) {
+        log.log("DEBUG", `libvirt's events are not heard: ${messageOf(error)}`);
+      }
+      this.#listening = false;
+      this.#loopOf("vm/status")?.ask();
+      if (!this.#stopped) await clock.sleep(LISTEN_AGAIN_MS);
+    }
+  }
+
+  async #untilLost({ lost }: LifecycleWatch): Promise<void> {
+    const end = lost.then(() => true);
+    while (!this.#stopped && !(await Promise.race([end, this.#context.clock.sleep(LISTEN_AGAIN_MS).then(() => false)]))) continue;
+  }
+
+  #hear(event: LifecycleEvent): void {
+    this.#events++;
+    noteEvent(event);
+    const loop = this.#loopOf("vm/status");
+    loop?.ask();
+    if (event.kind === "stopped") void this.#context.clock.sleep(ENDING_MS).then(() => loop?.ask()); // its process may need a moment
+  }
+
+  #note(category: string, failures: readonly string[]): void {
+    const text = failures.join("; ");
+    if (text !== "" && text !== this.#problems.get(category)) this.#context.log.log("WARN", text);
+    if (text === "") this.#problems.delete(category);
+    else this.#problems.set(category, text);
+  }
+
+  #loopOf(category: ProbeCategory): Loop | undefined {
+    return this.#loops.find(({ name }) => name === category);
+  }
+
+  #still(): readonly string[] {
+    const now = this.#context.clock.monotonicMs();
+    return this.#loops.filter(({ name, periodSeconds, lastSuccessMs }) => name !== BEACON.category && now - (lastSuccessMs ?? this.#startedMs) > Math.max(STILL_SECONDS, STILL_PERIODS * periodSeconds) * 1000).map(({ name }) => name);
+  }
+
+  #status(): AgentStatus {
+    const { clock } = this.#context;
+    const now = clock.monotonicMs();
+    return {
+      pid: process.pid, driver: this.request.driver, hostId: this.request.hostId, hostName: this.request.hostName, build: buildInfo.buildId, writtenAt: new Date(clock.nowMs()).toISOString(),
+      healthy: this.#still().length === 0, messages: { ...this.#sender.counts }, events: this.#events, listening: this.#listening,
+      loops: this.#loops.map(({ name, periodSeconds, lastSuccessMs }) => ({
+        category: name, periodSeconds, ageSeconds: lastSuccessMs === undefined ? undefined : Math.round((now - lastSuccessMs) / 1000), lastProblem: this.#problems.get(name),
+      })),
+    };
+  }
+}

@@ -1,0 +1,202 @@
+import { openSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Agent } from "../agent/agent.ts";
+import type { AgentWorld } from "../agent/ports.ts";
+import { readStatus } from "../agent/status.ts";
+import { readMonitorConfiguration } from "../codec/monitor-configuration.ts";
+import { contextOf, findTree, readGeneration, readSettings, type Surroundings } from "../context.ts";
+import { messageOf, OnevirtError } from "../core/errors.ts";
+import type { MonitorConfiguration } from "../core/monitor-configuration.ts";
+import { logLine } from "../core/report.ts";
+import { HostFiles } from "../host/files.ts";
+import { MonitorSocket } from "../host/monitor-socket.ts";
+import { agentMark, endAgents, otherAgents } from "../host/other-agents.ts";
+import { probeFiles, runProbe } from "../host/probe-files.ts";
+import type { ProbeRequest } from "../probes/probe.ts";
+import { ResidentServer } from "../resident/server.ts";
+import { residentSocket } from "../resident/socket-path.ts";
+import { startThread } from "../thread.ts";
+
+/** Where agents have always kept their files (monitoring.md 14). */
+const ONE_DB = process.env.ONEVIRT_ONE_DB ?? "/var/tmp/one_db";
+
+/** The first answer must come within the driver's 90 s. */
+const ANSWER_MS = 80_000;
+const REPLACED_LOOK_MS = 60_000;
+
+/** What the front-end expects of a start that failed. */
+const CANNOT_START = 255;
+
+const HELP = `Usage: onevirt agent COMMAND
+
+The resident process that reports this host to onemonitord, and lends its libvirt threads to actions.
+
+  start DRIVER HOST_ID HOST_NAME   start it, as run_monitord_client does: configuration on stdin, first answer on stdout
+  run DRIVER HOST_ID HOST_NAME     the same in the foreground
+  stop DRIVER HOST_ID HOST_NAME    end it, and upstream's agent too
+  status [--json]                  loops, age of each report, messages sent and failed, events seen
+
+DRIVER is kvm or qemu.`;
+
+/** `onevirt agent …`, also as run_monitord_client and stop_monitord_client (monitoring.md 3). */
+export async function agentMain(argv: readonly string[]): Promise<number> {
+  const [command = "help", ...rest] = argv;
+  try {
+    switch (command) {
+      case "start": return await start(whoIs(rest));
+      case "run": return await run(whoIs(rest.at(0)?.startsWith("/") ? rest.slice(1) : rest));
+      case "stop": return await stop(whoIs(rest));
+      case "status": return await status(rest.includes("--json"));
+      case "help": case "--help": case "-h": console.log(HELP); return 0;
+      default: throw new OnevirtError("BAD_ARGUMENT", `there is no "onevirt agent ${command}"`, { hint: "onevirt agent --help" });
+    }
+  } catch (error) {
+    console.error(error instanceof OnevirtError && error.hint ? `${error.message}\nHint: ${error.hint}.` : messageOf(error));
+    return command === "status" || command === "stop" ? 1 : CANNOT_START;
+  }
+}
+
+interface Identity {
+  readonly driver: "kvm" | "qemu";
+  readonly hostId: number;
+  readonly hostName: string;
+}
+
+function whoIs([driver = "", hostId = "", hostName = ""]: readonly string[]): Identity {
+  if (driver !== "kvm" && driver !== "qemu") throw new OnevirtError("BAD_ARGUMENT", `${JSON.stringify(driver)} is no driver of this agent`, { hint: "kvm or qemu" });
+  if (!/^\d{1,9}$/.test(hostId) || hostName === "" || /[\s\p{Cc}]/u.test(hostName)) throw new OnevirtError("BAD_ARGUMENT", "the number and the name of the host are expected", { hint: "onevirt agent start kvm 0 host" });
+  return { driver, hostId: Number(hostId), hostName };
+}
+
+/** Ends older agents, starts ours apart from this process, and passes its first answer on. */
+async function start({ driver, hostId, hostName }: Identity): Promise<number> {
+  const configuration = await Bun.stdin.text();
+  const mark = agentMark(driver, hostId, hostName);
+  await endAgents(mark);
+  const log = openSync(join(prepared(ONE_DB), "agent.log"), "w", 0o640);
+  // Its command line ends with the mark, so that upstream's control script can stop it after a way back.
+  const child = Bun.spawn({ cmd: [process.execPath, "agent", "run", ...mark.split(" ")], env: { ...process.env }, stdin: Buffer.from(configuration), stdout: "pipe", stderr: log, detached: true });
+  const answer = await Promise.race([firstLines(child.stdout), child.exited.then(() => ""), Bun.sleep(ANSWER_MS).then(() => "")]);
+  if (answer !== "") {
+    console.log(answer.trimEnd());
+    child.unref();
+    return 0;
+  }
+  child.kill("SIGKILL");
+  throw new OnevirtError("NOT_DONE", `the agent gave no first answer: ${(new HostFiles().findText(join(ONE_DB, "agent.log")) ?? "").trim().split("\n").at(-1) ?? ""}`);
+}
+
+async function firstLines(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.includes("</MONITOR_MESSAGES>")) return text;
+  }
+  return "";
+}
+
+async function run(identity: Identity): Promise<number> {
+  const text = await Bun.stdin.text();
+  const configuration = await readMonitorConfiguration(text, process.env.SSH_CLIENT);
+  const surroundings = surround();
+  const { settings } = await readSettings(surroundings);
+  using context = contextOf(settings, surroundings, { readOnly: false, limitSeconds: null });
+  keepForOthers(text, configuration);
+  using socket = new MonitorSocket(configuration.address, configuration.port);
+  using _resident = new ResidentServer(residentSocket(process.env.ONEVIRT_RESIDENT), new HostFiles(), startThread);
+  const request: ProbeRequest = { ...identity, configuration };
+  const world: AgentWorld = {
+    transport: socket,
+    filesOf: (category) => programs(surroundings.tree, identity, category, text),
+    contextFor: (seconds) => ({ ...context, deadline: context.deadline.within(seconds) }),
+  };
+  const agent = new Agent(request, configuration, world);
+  process.on("SIGUSR1", () => agent.refreshSystem());
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  process.on("SIGTERM", end); // nothing that a pass is waiting for needs to be waited for
+  console.log(await agent.firstAnswer());
+  const watch = watchExecutable(() => replace(identity, text));
+  await Promise.race([agent.run(), ended]);
+  agent.stop();
+  clearInterval(watch);
+  return 0;
+}
+
+function programs(tree: string, { driver, hostId, hostName }: Identity, category: string, configuration: string) {
+  const directory = join(tree, "im", `${driver}-probes.d`, category);
+  return probeFiles(directory).map((file) => ({ file, run: () => runProbe([join(directory, file), driver, String(hostId), hostName], join(tree, "im", `${driver}.d`), configuration) }));
+}
+
+/** Files that other programs of the host read (monitoring.md 4.3, 8.5). */
+function keepForOthers(text: string, { address, port, publicKey, periods }: MonitorConfiguration): void {
+  const files = new HostFiles();
+  const names = ["BEACON_HOST", "SYSTEM_HOST", "MONITOR_HOST", "STATE_VM", "EXEC_VM", "MONITOR_VM"] as const;
+  const lines = [
+    "NETWORK = [", `    MONITOR_ADDRESS = "${address}",`, `    PORT            = ${port},`, `    PUBKEY          = "${(publicKey ?? "").trim()}",`, "]", "",
+    "PROBES_PERIOD = [", ...names.map((name) => `    ${name.padEnd(14)} = ${periods[name]},`), "]", "",
+  ];
+  const keep = (name: string, content: string) => files.writeAtomic(join(ONE_DB, name), content, 0o640, { flush: false });
+  keep("config", text);
+  keep("etc/monitord.conf", lines.join("\n"));
+  keep(".monitor_client.pid", String(process.pid));
+}
+
+/** A new executable under our name: the next agent is started from it, and ends this one. */
+function watchExecutable(replaced: () => void): ReturnType<typeof setInterval> {
+  const started = identityOf(process.execPath);
+  const timer = setInterval(() => {
+    const now = identityOf(process.execPath);
+    if (now !== undefined && now !== started) replaced();
+  }, REPLACED_LOOK_MS);
+  timer.unref();
+  return timer;
+}
+
+function replace({ driver, hostId, hostName }: Identity, configuration: string): void {
+  Bun.spawn({ cmd: [process.execPath, "agent", "start", driver, String(hostId), hostName], stdin: Buffer.from(configuration), stdout: "ignore", stderr: "ignore", detached: true }).unref();
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const { ino, mtimeMs, size } = statSync(path);
+    return `${ino} ${mtimeMs} ${size}`;
+  } catch {
+    return undefined;
+  }
+}
+
+async function stop({ driver, hostId, hostName }: Identity): Promise<number> {
+  await endAgents(agentMark(driver, hostId, hostName));
+  return 0;
+}
+
+async function status(json: boolean): Promise<number> {
+  const surroundings = surround();
+  const { settings } = await readSettings(surroundings);
+  const { state } = contextOf(settings, surroundings, { readOnly: true, limitSeconds: 5 });
+  const known = readStatus(state);
+  const runs = known !== undefined && otherAgents(agentMark(known.driver, known.hostId, known.hostName)).includes(known.pid);
+  if (json) console.log(JSON.stringify({ running: runs, ...(known ?? {}) }, null, 2));
+  else console.log(known ? describe(known, runs) : "No agent has run on this host.");
+  return runs ? 0 : 1;
+}
+
+function describe(known: NonNullable<ReturnType<typeof readStatus>>, runs: boolean): string {
+  const age = (seconds: number | undefined) => (seconds === undefined ? "never" : `${seconds} s ago`);
+  return [
+    `Agent of host ${known.hostId} (${known.hostName}, ${known.driver}), process ${known.pid}: ${runs ? (known.healthy ? "runs" : "runs, but a loop stands still") : "does not run"}`,
+    `As of ${known.writtenAt}: ${known.messages.sent} messages sent, ${known.messages.failed} failed; ${known.events} events, ${known.listening ? "listening" : "not listening"}`,
+    ...known.loops.map(({ category, periodSeconds, ageSeconds, lastProblem }) => `  ${category.padEnd(14)} every ${String(periodSeconds).padStart(4)} s, last ${age(ageSeconds)}${lastProblem ? `; ${lastProblem}` : ""}`),
+  ].join("\n");
+}
+
+function surround(): Surroundings {
+  const tree = findTree(process.env, process.execPath);
+  return { tree, trace: undefined, tracer: undefined, generation: readGeneration(tree), log: { log: (severity, text) => console.error(`${new Date().toISOString()} ${logLine(severity, "agent", text)}`) } };
+}
+
+function prepared(directory: string): string {
+  new HostFiles().makeDirectory(directory, 0o755);
+  return directory;
+}

@@ -1,0 +1,51 @@
+import { createSocket } from "node:dgram";
+import { createConnection } from "node:net";
+
+/** How long a message may take: a front-end that takes connections and reads nothing must not hold a loop. */
+const TCP_MS = 10_000;
+const UDP_MS = 5_000;
+
+/** The way to onemonitord: datagrams from one socket, and one connection for each message that goes by TCP. */
+export class MonitorSocket implements Disposable {
+  readonly #socket;
+
+  constructor(
+    private readonly address: string,
+    private readonly port: number,
+  ) {
+    this.#socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+    this.#socket.on("error", () => undefined); // a refused datagram: nobody listens, and the next message says so again
+    this.#socket.unref();
+  }
+
+  udp(message: string): Promise<void> {
+    return within(UDP_MS, "the datagram did not leave", (done) => this.#socket.send(message, this.port, this.address, (error) => done(error ?? undefined)), () => undefined);
+  }
+
+  /** onemonitord reads until the other end closes. */
+  tcp(message: string): Promise<void> {
+    const socket = createConnection({ host: this.address, port: this.port });
+    return within(TCP_MS, "the front-end did not take the message", (done) => {
+      socket.on("error", done);
+      socket.on("connect", () => socket.end(message));
+      socket.on("finish", () => done());
+      socket.on("data", () => undefined);
+    }, () => socket.destroy());
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
+
+async function within(ms: number, late: string, start: (done: (error?: Error) => void) => void, end: () => void): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error(late)), ms);
+  try {
+    start((error) => (error ? reject(error) : resolve()));
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    end();
+  }
+}

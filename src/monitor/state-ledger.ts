@@ -1,0 +1,101 @@
+import type { VmState } from "./vm-state.ts";
+
+/** What is remembered of one VM between two passes. Times are seconds of the monotonic kind. */
+export interface LedgerRow {
+  readonly uuid: string;
+  readonly id: number;
+  readonly state: VmState;
+  /** Passes in which it was not seen. */
+  readonly missing: number;
+  /** When it was first seen. */
+  readonly since: number;
+  /** When its state is to be said once more, because OpenNebula may have ignored it. */
+  readonly repeatAt?: number;
+}
+
+/** What one pass saw of a VM that libvirt lists. */
+export interface Seen {
+  readonly uuid: string;
+  readonly id: number;
+  readonly state: VmState;
+}
+
+/** Why a VM that is not listed may, or may not, be called gone. */
+export type Absence = "ended" | "left" | "held" | "alive" | "unsure" | "absent";
+
+/** One look at the host. */
+export interface Observation {
+  readonly seen: readonly Seen[];
+  /** Of a VM that was seen before and is not listed: "ended" when an event said so and its process is gone, "left" when it was migrated or saved, "held" while an action works on it, "alive" while its process runs, "unsure" when nobody can be asked, else "absent". */
+  readonly absence: (uuid: string) => Absence;
+  readonly now: number;
+  readonly sync: boolean;
+  /** Passes after which plain absence is believed (probe_db.conf, times_missing). */
+  readonly timesMissing: number;
+}
+
+export interface Report {
+  readonly rows: readonly LedgerRow[];
+  readonly changes: readonly Seen[];
+}
+
+/** oned ignores what it hears of a VM that came to RUNNING less than 30 s ago (monitoring.md 10.2); then it has to hear it again. */
+const DEAF_SECONDS = 35;
+
+/** One pass over the ledger (monitoring.md 7.2): what is reported, and what is remembered. A VM is POWEROFF only when it is certain, or absent for long. */
+export function pass(rows: readonly LedgerRow[], observation: Observation): Report {
+  const { seen, now, sync } = observation;
+  const before = new Map(rows.map((row) => [row.uuid, row]));
+  const present = seen.map((vm) => update(before.get(vm.uuid), vm, now, sync));
+  const uuids = new Set(seen.map(({ uuid }) => uuid));
+  const ids = new Set(seen.map(({ id }) => id));
+  // A VM that was deployed again has the same number and another UUID: its old row is history.
+  const absent = rows.filter((row) => !uuids.has(row.uuid) && !ids.has(row.id)).map((row) => miss(row, observation));
+  const all = [...present, ...absent];
+  return { rows: all.flatMap(({ row }) => row ?? []), changes: all.flatMap(({ change }) => change ?? []) };
+}
+
+interface Step {
+  readonly row?: LedgerRow;
+  readonly change?: Seen;
+}
+
+function update(row: LedgerRow | undefined, { uuid, id, state }: Seen, now: number, sync: boolean): Step {
+  const since = row?.since ?? now;
+  const changed = row?.state !== state;
+  const repeats = !changed && row?.repeatAt !== undefined && now >= row.repeatAt;
+  const isNews = row !== undefined || state !== "RUNNING"; // that a VM runs is what OpenNebula expects of a new one
+  const repeatAt = changed ? (isNews ? again(since, now) : undefined) : repeats ? undefined : row?.repeatAt;
+  const next: LedgerRow = { uuid, id, state, missing: 0, since, ...(repeatAt === undefined ? {} : { repeatAt }) };
+  return changed || repeats || sync ? { row: next, change: { uuid, id, state } } : { row: next };
+}
+
+function miss(row: LedgerRow, { absence, now, sync, timesMissing }: Observation): Step {
+  const stays = (next: LedgerRow): Step => (sync ? { row: next, change: row } : { row: next });
+  if (row.state === "POWEROFF") return repeatOnce(row, now, sync);
+  switch (absence(row.uuid)) {
+    case "left": return {};
+    case "ended": return powerOff(row, now);
+    case "held": return stays({ ...row, missing: 0 });
+    case "alive":
+    case "unsure": return stays(row);
+    case "absent": return row.missing >= timesMissing ? powerOff(row, now) : stays({ ...row, missing: row.missing + 1 });
+  }
+}
+
+/** Said once, and once more when it may have been ignored; then it is forgotten. */
+function powerOff(row: LedgerRow, now: number): Step {
+  const repeatAt = again(row.since, now);
+  const change = { uuid: row.uuid, id: row.id, state: "POWEROFF" as const };
+  return repeatAt === undefined ? { change } : { row: { ...row, state: "POWEROFF", repeatAt }, change };
+}
+
+function repeatOnce(row: LedgerRow, now: number, sync: boolean): Step {
+  const due = row.repeatAt === undefined || now >= row.repeatAt;
+  if (due) return { change: row };
+  return sync ? { row, change: row } : { row };
+}
+
+function again(since: number, now: number): number | undefined {
+  return now - since < DEAF_SECONDS ? since + DEAF_SECONDS : undefined;
+}

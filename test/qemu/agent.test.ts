@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Guest, lab, on, rootOn, syncedTree, until } from "../support/lab.ts";
+import { decode, type Received } from "../unit/agent/wire.ts";
+
+const MINUTE = 60_000;
+const ONEVIRT = "/var/tmp/one/onevirt/onevirt-$(uname -m)";
+
+/** onemonitord's two ears, on one port. */
+class FrontEnd implements Disposable {
+  readonly received: Received[] = [];
+  private constructor(
+    private readonly tcp: import("bun").TCPSocketListener<{ text: string }>,
+    private readonly udp: import("bun").udp.Socket<"buffer">,
+  ) {}
+
+  static async open(): Promise<FrontEnd> {
+    const take = (text: string) => void front.received.push(decode(text));
+    const tcp = Bun.listen<{ text: string }>({
+      hostname: "0.0.0.0", port: 0,
+      socket: { open: (socket) => void (socket.data = { text: "" }), data: (socket, bytes) => void (socket.data.text += bytes.toString()), close: (socket) => take(socket.data.text) },
+    });
+    const udp = await Bun.udpSocket({ hostname: "0.0.0.0", port: tcp.port, socket: { data: (_socket, bytes) => take(Buffer.from(bytes).toString()) } });
+    const front = new FrontEnd(tcp, udp);
+    return front;
+  }
+
+  get port(): number {
+    return this.tcp.port;
+  }
+
+  texts(type: string): readonly string[] {
+    return this.received.filter((message) => message.type === type).map(({ text }) => text);
+  }
+
+  [Symbol.dispose](): void {
+    this.tcp.stop(true);
+    this.udp.close();
+  }
+}
+
+let tree = "";
+let front: FrontEnd;
+let guest: Guest;
+
+const configuration = () =>
+  `<MONITOR_CONFIGURATION><NETWORK><MONITOR_ADDRESS><![CDATA[auto]]></MONITOR_ADDRESS><PORT>${front.port}</PORT><PUBKEY></PUBKEY></NETWORK>` +
+  "<PROBES_PERIOD><BEACON_HOST>1</BEACON_HOST><STATE_VM>5</STATE_VM><SYSTEM_HOST>2</SYSTEM_HOST><MONITOR_HOST>60</MONITOR_HOST><MONITOR_VM>60</MONITOR_VM><EXEC_VM>1</EXEC_VM><SYNC_STATE_VM>600</SYNC_STATE_VM></PROBES_PERIOD><HOST_ID>9</HOST_ID></MONITOR_CONFIGURATION>";
+const agent = (command: string) => on("hosta", `${ONEVIRT} agent ${command} kvm 9 hosta`, configuration());
+const pids = async () => (await on("hosta", "pgrep -u oneadmin -f 'monitord-clien[t].rb kvm 9 hosta'")).stdout.trim().split("\n").filter((pid) => pid !== "");
+
+beforeAll(async () => {
+  front = await FrontEnd.open();
+  tree = await syncedTree(["hosta"]);
+  const program = (category: string, name: string, text: string) => {
+    mkdirSync(join(tree, "im/kvm-probes.d", category), { recursive: true });
+    writeFileSync(join(tree, "im/kvm-probes.d", category, name), text, { mode: 0o755 });
+  };
+  mkdirSync(join(tree, "im/kvm.d"), { recursive: true });
+  for (const [category, name] of [["vm/status", "state.rb"], ["vm/execution", "exec.rb"], ["vm/monitor", "poll.rb"], ["host/monitor", "linux_usage.rb"]] as const) program(category, name, "#!/bin/sh\nexit 7\n");
+  program("host/system", "custom.sh", "#!/bin/sh\nread -r xml\necho \"CUSTOM=\\\"$1 $2 $3 ${#xml}\\\"\"\n");
+  program("host/system", "broken.sh", "#!/bin/sh\necho lost >&2; exit 3\n");
+  await lab("sync", "hosta", tree);
+  guest = await Guest.make(1101);
+  await guest.deploy("hosta");
+  await guest.ready("hosta");
+}, 2 * MINUTE);
+afterAll(async () => {
+  await agent("stop");
+  await guest.remove("hosta");
+  front[Symbol.dispose]();
+  rmSync(tree, { recursive: true, force: true });
+  rmSync(await syncedTree(["hosta"]), { recursive: true, force: true });
+}, MINUTE);
+
+describe("the agent on a real host", () => {
+  test("start answers with everything that is known, once, and leaves one process behind", async () => {
+    const { exitCode, stdout, stderr } = await agent("start");
+    const part = (name: string) => Buffer.from(new RegExp(`<${name}>([^<]*)</${name}>`).exec(stdout)?.[1] ?? "", "base64").toString();
+    expect({ exitCode, stderr, system: part("SYSTEM_HOST"), states: part("STATE_VM") }).toEqual({
+      exitCode: 0, stderr: "", system: expect.stringMatching(/^CUSTOM="kvm 9 hosta \d+"\n/), states: expect.stringContaining(`VM = [ ID="1101", DEPLOY_ID="${guest.uuid}",  STATE="RUNNING" ]`),
+    });
+    expect((await pids()).length).toBe(1);
+    expect((await on("hosta", "cat /var/tmp/one_db/.monitor_client.pid")).stdout).toBe((await pids())[0] ?? "");
+  }, MINUTE);
+
+  test("beacons, a sync of the states, and what a stranger's probe says arrive; a broken one takes nothing with it", async () => {
+    await until("all have come", async () => front.texts("BEACON_HOST").length > 1 && front.texts("STATE_VM").length > 0 && front.texts("SYSTEM_HOST").length > 0, 20);
+    expect({ sync: front.texts("STATE_VM")[0]?.startsWith("SYNC_STATE=yes\nMISSING_STATE=POWEROFF\n"), system: front.texts("SYSTEM_HOST")[0], failures: front.received.filter(({ status }) => status === "FAILURE").map(({ type }) => type).filter((type) => /HOST/.test(type) && type !== "MONITOR_HOST") }).toEqual({
+      sync: true, system: expect.stringMatching(/^CUSTOM=/), failures: [],
+    });
+  }, MINUTE);
+
+  test("an action borrows the agent's libvirt, and starts no thread of its own", async () => {
+    const { stdout } = await on("hosta", `strace -f -e trace=openat -o /tmp/trace-1101 ${"/var/tmp/one/vmm/kvm"}/reset '${guest.uuid}' hosta 1101 hosta; grep -c 'libvirt.so' /tmp/trace-1101; rm -f /tmp/trace-1101`);
+    expect(stdout.trim() === "" ? "no strace" : stdout.trim()).toMatch(/^(0|no strace)$/);
+    await guest.ready("hosta");
+  }, MINUTE);
+
+  test("exec is reported when the command has ended", async () => {
+    expect((await guest.call("hosta", "exec", ["1101", "hosta", "sh -c 'echo hello; echo oops >&2; exit 3'"])).exitCode).toBe(0);
+    await until("the result has come", async () => front.texts("EXEC_VM").length > 0, 20);
+    expect(front.texts("EXEC_VM")[0]).toMatch(/^VM = \[ ID="1101", PID="\d+", STATUS="DONE", RETURN_CODE="3", STDOUT="aGVsbG8K", STDERR="b29wcwo=" \]$/);
+  }, MINUTE);
+
+  test("a megabyte of output arrives whole", async () => {
+    const before = front.texts("EXEC_VM").length;
+    await guest.call("hosta", "exec", ["1101", "hosta", "sh -c 'head -c 1000000 /dev/zero'"]);
+    await until("the result has come", async () => front.texts("EXEC_VM").length > before, 30);
+    expect(Buffer.from(/STDOUT="([^"]*)"/.exec(front.texts("EXEC_VM").at(-1) ?? "")?.[1] ?? "", "base64").length).toBe(1_000_000);
+  }, MINUTE);
+
+  test("a pause is seen at once", async () => {
+    await on("hosta", `virsh -c qemu:///system suspend ${guest.uuid}`);
+    await until("SUSPENDED has come", async () => front.texts("STATE_VM").at(-1)?.includes('STATE="SUSPENDED"') ?? false, 2);
+    await on("hosta", `virsh -c qemu:///system resume ${guest.uuid}`);
+    await until("RUNNING has come", async () => front.texts("STATE_VM").at(-1)?.includes('STATE="RUNNING"') ?? false, 2);
+  }, MINUTE);
+
+  test("libvirtd under SIGSTOP and after a restart: no VM is ever off, and events are heard again", async () => {
+    const before = front.texts("STATE_VM").length;
+    const status = JSON.parse(await lab("status", "--json")) as { readonly hosts: readonly { readonly name: string; readonly pids: { readonly libvirtd: number } }[] };
+    const daemon = status.hosts.find(({ name }) => name === "hosta")?.pids.libvirtd;
+    await rootOn("hosta", `kill -STOP ${daemon}`);
+    await Bun.sleep(12_000); // two periods of the states, each of them without an answer
+    await rootOn("hosta", `kill -CONT ${daemon}`);
+    await lab("stop-daemon", "hosta");
+    await Bun.sleep(12_000);
+    await lab("start-daemon", "hosta");
+    await until("the agent listens", async () => (await on("hosta", `${ONEVIRT} agent status --json`)).stdout.includes('"listening": true'), 30);
+    expect(front.texts("STATE_VM").slice(before).join("")).not.toContain("POWEROFF");
+  }, MINUTE);
+
+  test("a VM that is destroyed behind our back is reported within seconds", async () => {
+    const before = front.texts("STATE_VM").length;
+    await on("hosta", `virsh -c qemu:///system destroy ${guest.uuid}`);
+    await until("POWEROFF has come", async () => front.texts("STATE_VM").slice(before).some((text) => text.includes(`DEPLOY_ID="${guest.uuid}",  STATE="POWEROFF"`)), 3);
+  }, MINUTE);
+
+  test("status tells what runs; stop ends it, and a second start ends the first", async () => {
+    const status = await on("hosta", `${ONEVIRT} agent status`);
+    expect({ code: status.exitCode, text: status.stdout }).toEqual({ code: 0, text: expect.stringMatching(/^Agent of host 9 \(hosta, kvm\), process \d+: runs/) });
+    const [first] = await pids();
+    await agent("start");
+    const second = await pids();
+    expect({ count: second.length, other: second[0] !== first }).toEqual({ count: 1, other: true });
+    expect((await agent("stop")).exitCode).toBe(0);
+    expect(await pids()).toEqual([]);
+    expect((await on("hosta", `${ONEVIRT} agent status`)).exitCode).toBe(1);
+  }, MINUTE);
+});

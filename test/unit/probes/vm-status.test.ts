@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import { DEFAULT_PERIODS } from "../../../src/core/monitor-configuration.ts";
+import { forgetSync, noteEvent, run, startOver, stopped } from "../../../src/probes/vm-status.ts";
+import { given, type World } from "../../fakes/world.ts";
+
+const [A, B] = ["aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", "bbbbbbbb-bbbb-4ccc-8ddd-eeeeeeeeeeee"];
+const VMS = [{ name: "one-1", uuid: A }, { name: "one-2", uuid: B, state: "paused", reason: 1 }, { name: "wild", uuid: "cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee" }] as const;
+const request = { driver: "kvm", hostId: 3, hostName: "h", configuration: { datastoreLocation: "/d", periods: DEFAULT_PERIODS } } as const;
+const look = (world: World) => run(request, world);
+const line = (id: number, uuid: string, state: string) => `VM = [ ID="${id}", DEPLOY_ID="${uuid}",  STATE="${state}" ]\n`;
+const SYNC = "SYNC_STATE=yes\nMISSING_STATE=POWEROFF\n";
+const endOf = (uuid: string, detail: number) => noteEvent({ uuid, name: "", kind: "stopped", detail });
+
+beforeEach(() => stopped.clear());
+
+describe("vm/status", () => {
+  test("vm/status says everything first, then changes only, in upstream's form", async () => {
+    using world = given({ domains: VMS });
+    const first = await look(world);
+    const second = await look(world);
+    world.hypervisor.become(B, "running", 5);
+    expect([first, second, await look(world)]).toEqual([`${SYNC}${line(1, A, "RUNNING")}${line(2, B, "SUSPENDED")}`, "", line(2, B, "RUNNING")]);
+  });
+
+  test("vm/status says everything again at the period of the sync, and when the last report did not arrive", async () => {
+    using world = given({ domains: VMS });
+    await look(world);
+    world.clock.pass(181_000);
+    const later = await look(world);
+    forgetSync(3, world);
+    expect([later.startsWith(SYNC), (await look(world)).startsWith(SYNC)]).toEqual([true, true]);
+  });
+
+  test("vm/status reports a VM whose end libvirt told at once, when its process is gone", async () => {
+    using world = given({ domains: VMS });
+    world.processes.put(A);
+    await look(world);
+    world.clock.pass(60_000);
+    await look(world);
+    world.hypervisor.end(A);
+    endOf(A, 1);
+    const processLives = await look(world);
+    world.processes.end(A);
+    expect([processLives, await look(world), await look(world)]).toEqual(["", line(1, A, "POWEROFF"), ""]);
+  });
+
+  test.each([3, 4])("vm/status leaves a VM that was migrated or saved (detail %d) to the action", async (detail) => {
+    using world = given({ domains: VMS });
+    await look(world);
+    world.hypervisor.end(A);
+    endOf(A, detail);
+    expect([await look(world), await look(world)]).toEqual(["", ""]);
+  });
+
+  test("vm/status holds an end back while an action has the lock, and afterwards believes only long absence", async () => {
+    using world = given({ domains: VMS });
+    await look(world);
+    world.hypervisor.end(A);
+    endOf(A, 1);
+    const release = world.locks.hold(A, "one-1", "shutdown");
+    const held = await look(world);
+    release();
+    const after = [];
+    for (let passes = 0; passes < 6; passes++) after.push(await look(world));
+    expect([held, after]).toEqual(["", ["", "", "", "", "", line(1, A, "POWEROFF")]]);
+  });
+
+  test("vm/status without libvirt says nothing of VMs whose processes run, and never syncs", async () => {
+    using world = given({ domains: VMS });
+    world.processes.put(A);
+    world.processes.put(B);
+    await look(world);
+    world.clock.pass(60_000);
+    await look(world);
+    world.clock.pass(181_000);
+    world.hypervisor.fails("list", "LIBVIRT_UNREACHABLE", { times: 10 });
+    const said = [];
+    for (let passes = 0; passes < 10; passes++) said.push(await look(world));
+    expect(said).toEqual(Array.from({ length: 10 }, () => ""));
+    expect((await look(world)).startsWith(SYNC)).toBe(true);
+  });
+
+  test("vm/status calls a VM gone when libvirtd is down and its process has been gone for long; a libvirtd that hangs says nothing", async () => {
+    using down = given({ domains: VMS });
+    using hung = given({ domains: VMS });
+    for (const world of [down, hung]) {
+      world.processes.put(B);
+      await look(world);
+      world.clock.pass(60_000);
+      await look(world);
+    }
+    down.hypervisor.fails("list", "LIBVIRT_UNREACHABLE", { times: 6 });
+    hung.hypervisor.fails("list", "TIMED_OUT", { times: 6 });
+    const say = async (world: World) => (await Array.fromAsync({ length: 6 }, () => look(world))).join("");
+    expect([await say(down), await say(hung)]).toEqual([line(1, A, "POWEROFF"), ""]);
+  });
+
+  test("vm/status of a new process keeps what was known, and begins with everything", async () => {
+    using world = given({ domains: VMS });
+    await look(world);
+    startOver(3, world);
+    world.hypervisor.end(A);
+    expect(await look(world)).toBe(`${SYNC}${line(2, B, "SUSPENDED")}${line(1, A, "RUNNING")}`);
+  });
+
+  test("vm/status writes nothing when nothing has changed", async () => {
+    using world = given({ domains: VMS });
+    await look(world);
+    world.state.full = true;
+    expect(await look(world)).toBe("");
+  });
+});
