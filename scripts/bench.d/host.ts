@@ -21,11 +21,21 @@ function start(): readonly Row[] {
 
 /** An action with one libvirt call that changes nothing of weight, launcher to exit, deadline guard on; then where its time goes. */
 function action(): readonly Row[] {
-  const rows = compete("action", [
-    { name: "reboot (launcher to exit)", command: [`${LAUNCHERS}/reboot`, "one-2001", "hosta", "2001", "hosta"], against: { name: "virsh reboot", command: ["virsh", "-c", URI, "reboot", "one-2001"] }, promised: 1.5 },
-    { name: "reset (launcher to exit)", command: [`${LAUNCHERS}/reset`, "one-2001", "hosta", "2001", "hosta"], against: { name: "virsh reset", command: ["virsh", "-c", URI, "reset", "one-2001"] }, promised: 1.5 },
-  ], ROUNDS);
-  return [...rows, ...breakdown()];
+  const words = ["one-2001", "hosta", "2001", "hosta"];
+  const rows = (how: string, promised?: number) => compete("action", (["reboot", "reset"] as const).map((name) => ({
+    name: `${name} (launcher to exit, ${how})`, command: [`${LAUNCHERS}/${name}`, ...words], against: { name: `virsh ${name}`, command: ["virsh", "-c", URI, name, "one-2001"] }, ...(promised ? { promised } : {}),
+  })), ROUNDS);
+  agent("start");
+  const resident = rows("agent running", 1.5);
+  agent("stop");
+  return [...resident, ...rows("no agent"), ...breakdown()];
+}
+
+/** The agent of this host, reporting to a port of loopback where nobody listens. */
+function agent(command: "start" | "stop"): void {
+  const configuration = "<M><NETWORK><MONITOR_ADDRESS>127.0.0.1</MONITOR_ADDRESS><PORT>4124</PORT></NETWORK><HOST_ID>2001</HOST_ID></M>";
+  const { exitCode, stderr } = Bun.spawnSync([EXECUTABLE, "agent", command, "kvm", "2001", "hosta"], { stdin: Buffer.from(configuration) });
+  if (exitCode !== 0) throw new Error(`onevirt agent ${command}: ${stderr.toString()}`);
 }
 
 /** Medians of the steps of a reboot, from its own trace. */
