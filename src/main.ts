@@ -23,7 +23,7 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
   if (command === "version" || command === "--version" || command === "-v") return (await import("./cli/version.ts")).version(rest);
   if (command === "driver") return (await import("./cli/driver.ts")).driverMain(rest, "onevirt driver");
   if (command === "agent") return (await import("./cli/agent.ts")).agentMain(rest);
-  if (command === "probe" && rest[0] !== undefined && !rest[0].startsWith("-")) return (await import("./cli/probe.ts")).probeMain(rest);
+  if (command === "probe") return (await import("./cli/probe.ts")).probeMain(rest);
   return (await import("./cli/root.ts")).runCli(argv);
 }
 

@@ -4,11 +4,12 @@ import { DEFAULT_DATASTORE_LOCATION, DEFAULT_PERIODS } from "../core/monitor-con
 import { logLine } from "../core/report.ts";
 import { findProbe, probes } from "../probes/table.ts";
 
-/** `onevirt probe CATEGORY/NAME [DRIVER HOST_ID HOST_NAME]`: what the agent would report, on stdout. */
+/** `onevirt probe CATEGORY/NAME [DRIVER HOST_ID HOST_NAME]`: what the agent would report, on stdout. Without a name, all are listed. */
 export async function probeMain([name = "", driver = "kvm", hostId = "-1", hostName = "localhost"]: readonly string[]): Promise<number> {
+  if (name === "" || name === "--help" || name === "-h") return listProbes();
   try {
     const probe = findProbe(name);
-    if (!probe) throw new OnevirtError("BAD_ARGUMENT", `there is no probe ${JSON.stringify(name)}`, { hint: `one of ${Object.keys(probes).join(", ")}` });
+    if (!probe) throw new OnevirtError("BAD_ARGUMENT", `there is no probe ${JSON.stringify(name)}`, { hint: "onevirt probe lists them" });
     const tree = findTree(process.env, process.execPath);
     const surroundings: Surroundings = { tree, trace: process.env.ONEVIRT_TRACE, tracer: undefined, generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, name, text)) } };
     const { settings } = await readSettings(surroundings);
@@ -21,4 +22,11 @@ export async function probeMain([name = "", driver = "kvm", hostId = "-1", hostN
     console.error(`Cannot run probe ${name}: ${messageOf(error)}.${hint}`);
     return error instanceof OnevirtError ? ERRORS[error.code].exit : 1;
   }
+}
+
+function listProbes(): number {
+  const width = Math.max(...Object.keys(probes).map((name) => name.length)) + 2;
+  console.log("Usage: onevirt probe CATEGORY/NAME [DRIVER HOST_ID HOST_NAME]\n");
+  console.log(Object.entries(probes).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`).join("\n"));
+  return 0;
 }

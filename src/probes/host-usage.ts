@@ -1,0 +1,29 @@
+import { attributeLines } from "../codec/attribute-text.ts";
+import { parseMeminfo } from "../codec/kernel-text.ts";
+import type { Context } from "../core/ports.ts";
+import { idleShare, totalCpu } from "../monitor/host-cpu.ts";
+import { cardTraffic } from "../monitor/host-network.ts";
+import type { ProbeRequest } from "./probe.ts";
+
+/** Processor, memory and network of the host (monitoring.md 6.2), in whole numbers: oned drops others. What is not known is left out. */
+export async function run(_request: ProbeRequest, context: Context): Promise<string> {
+  const traffic = cardTraffic(context.files);
+  return attributeLines({ HYPERVISOR: "kvm", ...memoryOf(context.files.findText("/proc/meminfo") ?? ""), ...(await cpuOf(context)), NETRX: traffic?.rxBytes, NETTX: traffic?.txBytes });
+}
+
+/** KiB. The kernel's own estimate of what is available: page cache that cannot be dropped, tmpfs above all, is not free. */
+function memoryOf(text: string): { readonly USEDMEMORY?: number; readonly FREEMEMORY?: number } {
+  const { MemTotal, MemAvailable, MemFree = 0, Buffers = 0, Cached = 0, Shmem = 0 } = parseMeminfo(text);
+  if (MemTotal === undefined) return {};
+  const free = Math.min(MemTotal, MemAvailable ?? Math.max(MemFree, MemFree + Buffers + Cached - Shmem));
+  return { USEDMEMORY: MemTotal - free, FREEMEMORY: free };
+}
+
+/** Percent of one processor. */
+async function cpuOf(context: Context): Promise<{ readonly FREECPU?: number; readonly USEDCPU?: number }> {
+  const idle = await idleShare(context);
+  if (idle === undefined) return {};
+  const total = totalCpu(context);
+  const free = Math.floor(total * idle);
+  return { FREECPU: free, USEDCPU: total - free };
+}
