@@ -29,13 +29,14 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   domain: { floor: 3, imports: ["core", "codec"], packages: PURE },
   resident: { floor: 3, imports: ["core", "libvirt"], packages: ["bun", "bun:jsc"] },
   monitor: { floor: 4, imports: ["core", "codec", "vm"], packages: PURE },
-  actions: { floor: 5, imports: ["core", "codec", "vm", "domain", "monitor"], packages: PURE },
+  migration: { floor: 4, imports: ["core", "codec", "vm"], packages: PURE },
+  actions: { floor: 5, imports: ["core", "codec", "vm", "domain", "monitor", "migration"], packages: PURE },
   probes: { floor: 5, imports: ["core", "codec", "vm", "domain", "monitor"], packages: PURE },
   agent: { floor: 6, imports: ["core", "codec", "vm", "domain", "monitor", "probes"], packages: PURE },
   driver: { floor: 6, imports: ["core", "codec", "src/actions/table.ts"], packages: PURE },
   remotes: { floor: 6, imports: ["core", "src/actions/table.ts", "src/probes/table.ts", "src/host/libc.ts"], packages: ["node:fs", "node:path"] },
-  cli: { floor: 7, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "actions", "probes", "agent", "resident", "driver", "remotes", "top"], packages: [...SYSTEM, ...PURE, "citty", "consola"] },
-  top: { floor: 8, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "actions", "probes", "agent", "resident", "driver", "remotes", "cli"], packages: SYSTEM },
+  cli: { floor: 7, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "migration", "actions", "probes", "agent", "resident", "driver", "remotes", "top"], packages: [...SYSTEM, ...PURE, "citty", "consola"] },
+  top: { floor: 8, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "migration", "actions", "probes", "agent", "resident", "driver", "remotes", "cli"], packages: SYSTEM },
 };
 
 /** Modules that only these files may import, beyond what the table says. */

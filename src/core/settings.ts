@@ -121,6 +121,8 @@ export const OWN = {
   FRESH_LOOK_SECONDS: { kind: "seconds", default: 5, unit: "s", minimum: 1, readBy: ["all"], about: "Time for reading the outcome after a call to libvirt was abandoned" },
   POLL_MONITOR_SECONDS: { kind: "seconds", default: 2, unit: "s", minimum: 1, readBy: ["poll"], about: "Limit of one attempt to read what only QEMU knows" },
   QUARANTINE_SECONDS: { kind: "seconds", default: 40, unit: "s", readBy: ["poll"], about: "How long a VM whose QEMU did not answer is not asked again" },
+  MIGRATE_STALL_SECONDS: { kind: "seconds", default: 600, unit: "s", readBy: ["migrate", "migrate_local"], about: "How long a migration may go on without having less left to send than ever before; then post-copy is used where --postcopy allows it, else it is ended and the VM stays; 0 for ever" },
+  MIGRATE_URI: { kind: "text", default: "", readBy: ["migrate", "migrate_local"], about: "Where the memory of a VM is sent, for a network of its own, as in tcp://%h.migration; %h stands for the destination as OpenNebula names it" },
   VGPU_HELPER: { kind: "path", default: "/var/tmp/one/vgpu", readBy: ["deploy", "shutdown", "cancel"], about: "Program run as root to create and delete vGPU devices" },
   VTPM_HELPER: { kind: "path", default: "/var/tmp/one/vtpm_setup", readBy: ["deploy", "shutdown"], about: "Program run as root to save and bring back the state of a TPM" },
 } as const satisfies Record<string, Row>;
