@@ -18,7 +18,7 @@ import { residentSocket } from "../resident/socket-path.ts";
 import { startThread } from "../thread.ts";
 
 /** Where agents have always kept their files (monitoring.md 14). */
-const ONE_DB = process.env.ONEVIRT_ONE_DB ?? "/var/tmp/one_db";
+const ONE_DB = "/var/tmp/one_db";
 
 /** The first answer must come within the driver's 90 s. */
 const ANSWER_MS = 80_000;
