@@ -94,7 +94,7 @@ async function askForVcpus(domain: DomainStatus, { from, to }: Sizes["vcpus"], c
   }
   const patience = deadline.within(settings.kvmrc.VIRSH_TIMEOUT);
   while ((await devicesOf(domain, context, lookTime(context))).currentVcpus !== to) {
-    if (patience.expired) throw new OnevirtError("NOT_DONE", `the guest did not give processors back within ${settings.kvmrc.VIRSH_TIMEOUT} s; it may still do so`);
+    if (patience.expired) throw new OnevirtError("NOT_DONE", `the guest was not seen to give processors back within ${settings.kvmrc.VIRSH_TIMEOUT} s; it may still do so`);
     await clock.sleep(Math.min(LOOK_AGAIN_MS, patience.remainingMs()));
   }
 }

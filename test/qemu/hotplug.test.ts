@@ -65,6 +65,27 @@ describe("disks of a running guest", () => {
     }
   }, MINUTE);
 
+  test("a CD-ROM, and no second one in its place: libvirt would change the medium", async () => {
+    const before = await blockDevices();
+    await on("hosta", `truncate -s 1M ${file("disk.5")} ${file("disk.6")}`);
+    expect(await attachDisk(file("disk.5"), "sdd", { TYPE: "CDROM" })).toEqual(DONE);
+    await until("the guest sees it", async () => (await blockDevices()).includes("sr1"), 20);
+    expect(await attachDisk(file("disk.6"), "sdd", { TYPE: "CDROM" })).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`"${guest.name}" has disk sdd already`) });
+    expect({ old: (await document()).includes("disk.5"), other: (await document()).includes("disk.6") }).toEqual({ old: true, other: false });
+    expect(await detachDisk(file("disk.5"), "sdd")).toEqual(DONE);
+    expect(await blockDevices()).toEqual(before);
+  }, MINUTE);
+
+  test("17.1 rows 3 and 4: a shell command in a value reaches libvirt as text, and nobody runs it", async () => {
+    const path = file("disk.7");
+    await on("hosta", `qemu-img create -q -f raw ${path} 4M`);
+    for (const value of ["$(touch MARK)none", "`touch MARK`", "none'/><hostdev/><x a='"]) {
+      const { exitCode, stderr } = await attachDisk(path, "vdb", { TYPE: "FILE", CACHE: value.replace("MARK", file("mark")) });
+      expect({ value, exitCode, stderr }).toEqual({ value, exitCode: 1, stderr: expect.stringContaining("Could not attach") });
+    }
+    expect({ ran: (await on("hosta", `ls ${file("mark")}`)).exitCode === 0, inDocument: (await document()).includes("dev='vdb'") }).toEqual({ ran: false, inDocument: false });
+  }, MINUTE);
+
   test("a disk that is not there is one clear error, and nothing is half attached", async () => {
     const { exitCode, stderr } = await attachDisk(file("missing"), "vdb", { TYPE: "FILE" });
     expect({ exitCode, stderr, inDocument: (await document()).includes("dev='vdb'") }).toEqual({ exitCode: 1, stderr: expect.stringContaining("No such file"), inDocument: false });
@@ -95,6 +116,13 @@ describe("the context drive of a running guest", () => {
     expect(await reconfigure("new")).toEqual(DONE);
     expect(await read()).toBe("new");
   }, MINUTE);
+
+  test("prereconfigure opens a tray that the guest has locked", async () => {
+    await guest.inside("hosta", "sleep 1000 < /dev/sr0 > /dev/null 2>&1 & echo $! > /tmp/reader");
+    expect(await guest.call("hosta", "prereconfigure", [guest.uuid, "sdz", "211", "hosta"], driverMessage())).toEqual(DONE);
+    expect((await on("hosta", `virsh -c qemu:///system domblklist ${guest.uuid}`)).stdout).toMatch(/sdz\s+-/);
+    await guest.inside("hosta", "kill $(cat /tmp/reader)");
+  }, MINUTE);
 });
 
 describe("NICs of a running guest", () => {
@@ -111,6 +139,17 @@ describe("NICs of a running guest", () => {
     expect(await guest.call("hosta", "detach_nic", [guest.uuid, MAC, "211", "hosta"], stdin)).toEqual(DONE);
     expect({ inGuest: (await interfaces()).includes(MAC), inDocument: (await document()).includes(MAC) }).toEqual({ inGuest: false, inDocument: false });
     expect((await guest.call("hosta", "detach_nic", [guest.uuid, MAC, "211", "hosta"], stdin)).exitCode).toBe(0);
+  }, MINUTE);
+});
+
+describe("NICs without a bridge", () => {
+  test("an interface of type ethernet comes and goes, which upstream cannot take back", async () => {
+    const [mac, words] = ["02:00:0a:00:02:12", ["", "-", "dummy", "one-211-2"]];
+    const stdin = template(`<NIC>${elements({ ATTACH: "YES", MAC: mac, TARGET: "one-211-2" })}</NIC>`);
+    expect(await guest.call("hosta", "attach_nic", [guest.uuid, mac, ...words, "211", "hosta"], stdin)).toEqual(DONE);
+    expect(await document()).toMatch(/<interface type='ethernet'>\s*<mac address='02:00:0a:00:02:12'/);
+    expect(await guest.call("hosta", "detach_nic", [guest.uuid, mac, "211", "hosta"], stdin)).toEqual(DONE);
+    expect((await document()).includes(mac)).toBe(false);
   }, MINUTE);
 });
 
@@ -133,16 +172,23 @@ describe("memory and processors of a running guest", () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining("cannot set memory higher than max memory") });
   }, MINUTE);
 
-  test("a processor comes; the guest of the lab keeps it, and that is what resize says", async () => {
+  test("a processor comes and goes, and resize only says what libvirt has seen", async () => {
     expect(await resize(256, 2, 256, 1)).toEqual(DONE);
     await until("the guest sees two", async () => (await processors()) === 2, 20);
-    const kept = await resize(256, 1, 256, 2);
-    expect({ code: kept.exitCode, stderr: kept.stderr, document: /<vcpu[^>]*current='2'/.test(await document()) }).toEqual({ code: 1, stderr: expect.stringContaining("the guest did not give processors back within 8 s; it may still do so"), document: true });
+    const less = await resize(256, 1, 256, 2);
+    await until("the guest has given one back", async () => (await processors()) === 1, 20);
+    const xml = await document();
+    // A QEMU that emulates the processor (7.2) takes it from the guest and never reports that it went: libvirt goes on to count two.
+    if (/<domain type='qemu'/.test(xml)) expect(less).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("the guest was not seen to give processors back within 8 s; it may still do so") });
+    else expect({ less, current: /<vcpu[^>]*current='1'/.test(xml) }).toEqual({ less: DONE, current: true });
   }, MINUTE);
 
-  test("a module of memory comes", async () => {
+  test("a module of memory comes and goes, in the same steps only", async () => {
+    const modules = async () => (await document()).match(/<memory model='dimm'/g)?.length ?? 0;
     expect(await resize(384, 1, 256, 1, "HOTPLUG")).toEqual(DONE);
     expect(await document()).toMatch(/<memory model='dimm'>[\s\S]*131072/);
+    expect(await resize(192, 1, 384, 1, "HOTPLUG")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("no memory module of 192 MiB to give back, it has modules of 128 MiB") });
+    expect({ back: await resize(256, 1, 384, 1, "HOTPLUG"), modules: await modules() }).toEqual({ back: DONE, modules: 0 });
   }, MINUTE);
 });
 

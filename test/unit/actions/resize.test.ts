@@ -70,7 +70,7 @@ describe("resize of processors", () => {
     using world = running({ vcpu: vcpus(2) });
     world.hypervisor.fails("devices.setVcpus", "BUSY");
     expect([await go(resize, world, {}, message({ memory: "512", vcpu: "1", mode: "" })), world.hypervisor.parts.memory.get(UUID)]).toEqual([
-      ["NOT_DONE", "Failed to resize VCPU to 1 on one-7: the guest did not give processors back within 60 s; it may still do so"], 1048576,
+      ["NOT_DONE", "Failed to resize VCPU to 1 on one-7: the guest was not seen to give processors back within 60 s; it may still do so"], 1048576,
     ]);
   });
 
