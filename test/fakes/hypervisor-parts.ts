@@ -32,6 +32,9 @@ export class FakeParts {
   readonly migrations: { readonly uuid: string; readonly destination: string; readonly flags: number; readonly parameters: MigrationParameters }[] = [];
   /** What a migration does besides being remembered. */
   onMigrate: (uuid: string, destination: string) => void = () => undefined;
+  /** What libvirt can do for guests of one architecture; it throws for those that it cannot run. */
+  domainCapabilitiesOf: (arch: string | undefined) => string = () => "<domainCapabilities/>";
+  baseline = "<cpu/>";
   capabilities = "<capabilities><host><cpu><arch>x86_64</arch></cpu></host></capabilities>";
   comparison: CpuComparison = "identical";
   openWatches = 0;
@@ -159,8 +162,8 @@ export class FakeParts {
 
   readonly node: NodePort = {
     capabilities: async () => this.capabilities,
-    domainCapabilities: async () => "<domainCapabilities/>",
-    baselineCpu: async () => "<cpu/>",
+    domainCapabilities: async (arch) => this.domainCapabilitiesOf(arch),
+    baselineCpu: async () => this.baseline,
     compareCpu: async () => this.comparison,
     cpuMhz: async (_deadline: Deadline) => 2400,
   };
