@@ -7,6 +7,7 @@ import type { Journal, JournalEntry } from "../migration/journal.ts";
 import type { MigrationOptions } from "../migration/option-reader.ts";
 import { MIGRATE, PARAMETER } from "../migration/options.ts";
 import type { MigrationRequest } from "../migration/request.ts";
+import { resolveLink } from "./disk-links.ts";
 
 /** One thing to make on the destination, and what takes it back. */
 interface Making {
@@ -41,7 +42,7 @@ async function makings(planned: readonly PlannedDisk[], from: string, to: string
 
 async function makingsOf({ disk, plan }: PlannedDisk, there: DestinationFiles, context: Context): Promise<readonly Making[]> {
   if (plan.need === "nothing" || disk.path === undefined) return [];
-  const path = normalize(disk.path);
+  const path = normalize(resolveLink(disk.path, context.files)); // the link itself is made with all links
   if (plan.need === "copy" && plan.make === "image") {
     const bytes = await virtualSize(path, context);
     return [directory(dirname(path), there), { path, make: () => there.createImage(path, disk.format, bytes) }];

@@ -87,6 +87,11 @@ export class FakeHypervisor implements Hypervisor, Disposable {
     });
   }
 
+  /** Behaves again as it always does: what was scripted and not used is dropped. */
+  forget(): void {
+    this.#script.clear();
+  }
+
   /** The domain ends, as when the guest powers off. */
   end(uuid: string): void {
     const domain = this.#domains.find((each) => each.uuid === uuid);
