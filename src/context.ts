@@ -14,10 +14,12 @@ import { HostFiles } from "./host/files.ts";
 import { HostLocks } from "./host/locks.ts";
 import { HostProcesses } from "./host/process-table.ts";
 import { SudoHelpers } from "./host/root-helpers.ts";
+import { SeriesDatabases } from "./host/series.ts";
 import { FileState } from "./host/state.ts";
+import { HostStorage } from "./host/storage.ts";
 import { GuardedHypervisor } from "./libvirt/guarded.ts";
 import type { Thread } from "./libvirt/worker-call.ts";
-import { startThread } from "./thread.ts";
+import { startStorageThread, startThread } from "./thread.ts";
 
 /** Where the remotes tree is that this process belongs to. */
 export function findTree(environment: NodeJS.ProcessEnv, executable: string): string {
@@ -68,6 +70,8 @@ export function contextOf(settings: Settings, surroundings: Surroundings, { read
     processes: new HostProcesses(),
     locks: new HostLocks(lockDirectory(settings), systemClock),
     state: new FileState(settings.onevirt.STATE_DIRECTORY, files),
+    storage: new HostStorage(startStorageThread),
+    series: new SeriesDatabases(),
     root: new SudoHelpers(commands, { sudo: settings.kvmrc.SUDO, vgpu: settings.onevirt.VGPU_HELPER, vtpm: settings.onevirt.VTPM_HELPER }),
     deadline: Deadline.after(limitSeconds, systemClock),
     [Symbol.dispose]: () => hypervisor[Symbol.dispose](),

@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   core: { floor: 0, imports: [], packages: [] },
   codec: { floor: 1, imports: ["core"], packages: [...PURE, "fast-xml-parser"] },
   libvirt: { floor: 2, imports: ["core", "codec"], packages: ["bun:ffi"] },
-  host: { floor: 2, imports: ["core", "codec"], packages: [...SYSTEM, "bun:ffi"] },
+  host: { floor: 2, imports: ["core", "codec"], packages: [...SYSTEM, "bun:ffi", "bun:sqlite"] },
   config: { floor: 2, imports: ["core", "codec"], packages: ["zod"] },
   vm: { floor: 3, imports: ["core", "codec"], packages: [] },
   domain: { floor: 3, imports: ["core", "codec"], packages: PURE },
@@ -43,6 +43,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 const ONLY_IN: Readonly<Record<string, RegExp>> = {
   "bun:ffi": /^src\/(libvirt\/.*|host\/libc)\.ts$/,
   "fast-xml-parser": /^src\/codec\/xml\.ts$/,
+  "bun:sqlite": /^src\/host\/series\.ts$/,
   zod: /^src\/config\/schema\.ts$/,
   citty: /^src\/cli\//,
   consola: /^src\/cli\//,

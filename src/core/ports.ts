@@ -37,6 +37,52 @@ export interface Files {
   remove(path: string): void;
 }
 
+/** Room on a file system in bytes, as statfs(2) tells it; what is reserved for root is neither used nor available. */
+export interface StorageSpace {
+  readonly total: number;
+  readonly used: number;
+  readonly available: number;
+}
+
+/** What stands behind a path, links followed. */
+export interface StorageEntry {
+  readonly kind: "file" | "directory" | "other";
+  readonly bytes: number;
+  readonly allocated: number;
+}
+
+/** File systems of datastores: they may be a server's that is gone, so every question has its deadline (TIMED_OUT). Errors: FILE_FAILED; undefined, or no names, for what is not there. */
+export interface Storage {
+  names(directory: string, deadline: Deadline): Promise<readonly string[]>;
+  text(path: string, deadline: Deadline): Promise<string | undefined>;
+  space(directory: string, deadline: Deadline): Promise<StorageSpace | undefined>;
+  look(path: string, deadline: Deadline): Promise<StorageEntry | undefined>;
+  /** Bytes that a tree takes on its disk, as `du` counts them. */
+  allocated(path: string, deadline: Deadline): Promise<number | undefined>;
+}
+
+/** Whose numbers a series holds. */
+export interface SeriesOwner {
+  readonly kind: "host" | "virtualmachine";
+  readonly id: number;
+}
+
+export interface SeriesPoint {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly value: number;
+}
+
+/** Time series that forecasts are made of, in files that others read (monitoring.md 9.1). Errors: FILE_FAILED. */
+export interface SeriesStore {
+  /** Adds one point to each metric, and drops those that are older than `keepSeconds`. */
+  append(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): void;
+  /** The last points of a metric, oldest first; none when nothing is known. */
+  last(owner: SeriesOwner, metric: string, count: number): readonly SeriesPoint[];
+  /** Removes files that nobody has written to since. */
+  removeUnused(before: number): void;
+}
+
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
@@ -57,6 +103,8 @@ export interface QemuProcess {
   readonly state: string;
   readonly residentKiB: number;
   readonly swapKiB: number;
+  /** Huge pages, which resident memory does not hold. */
+  readonly hugePagesKiB?: number;
   /** utime + stime + cutime + cstime, clock ticks. */
   readonly cpuTicks: number;
   /** Start time, clock ticks since boot: with the pid it names a process for ever. */
@@ -152,6 +200,8 @@ export interface Context {
   readonly processes: ProcessTable;
   readonly locks: Locks;
   readonly state: StateStore;
+  readonly storage: Storage;
+  readonly series: SeriesStore;
   readonly root: RootHelpers;
   readonly clock: Clock;
   readonly log: Log;

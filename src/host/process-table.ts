@@ -48,7 +48,7 @@ export class HostProcesses implements ProcessTable {
     if (!uuid || !fields) return undefined;
     const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
     const status = this.#read(`${pid}/status`) ?? "";
-    return { pid: Number(pid), uuid, state: fields[0] ?? "", residentKiB: kib(status, "VmRSS"), swapKiB: kib(status, "VmSwap"), cpuTicks: ticks, startTicks: Number(fields[19]) };
+    return { pid: Number(pid), uuid, state: fields[0] ?? "", residentKiB: kib(status, "VmRSS"), swapKiB: kib(status, "VmSwap"), hugePagesKiB: kib(status, "HugetlbPages"), cpuTicks: ticks, startTicks: Number(fields[19]) };
   }
 
   /** The fields of /proc/PID/stat from the state on; the name before may hold blanks and brackets. */

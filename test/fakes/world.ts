@@ -6,6 +6,7 @@ import { FakeClock } from "./clock.ts";
 import { FakeFiles } from "./files.ts";
 import { FakeCommands, FakeLocks, FakeLog, FakeProcesses, FakeRoot, FakeState } from "./host.ts";
 import { type FakeDomain, refusal } from "./domain.ts";
+import { FakeSeries, FakeStorage } from "./storage.ts";
 import { FakeHypervisor } from "./hypervisor.ts";
 
 /** What a test says of the world; the rest is as on a host where nothing was configured. */
@@ -30,6 +31,8 @@ export interface World extends Context, Disposable {
   readonly processes: FakeProcesses;
   readonly locks: FakeLocks;
   readonly state: FakeState;
+  readonly storage: FakeStorage;
+  readonly series: FakeSeries;
   readonly root: FakeRoot;
   readonly clock: FakeClock;
   readonly log: FakeLog;
@@ -41,12 +44,13 @@ export function given({ domains = [], files = {}, kvmrc = {}, onevirt = {}, vers
   const locks = new FakeLocks(clock);
   const others = new Map<string, FakeHypervisor>();
   const settings = defaultSettings();
+  const fakeFiles = new FakeFiles(files);
   return {
     clock, hypervisor, locks, others,
     hypervisorAt: (uri) => others.get(uri) ?? unreachable(uri, clock),
     settings: { ...settings, kvmrc: { ...settings.kvmrc, ...kvmrc }, onevirt: { ...settings.onevirt, ...onevirt } },
     generation: generationOf(version), tree: "/var/tmp/one", randomHex: () => "0".repeat(64),
-    files: new FakeFiles(files), commands: new FakeCommands(), processes: new FakeProcesses(), state: new FakeState(), root: new FakeRoot(), log: new FakeLog(),
+    files: fakeFiles, storage: new FakeStorage(fakeFiles), series: new FakeSeries(), commands: new FakeCommands(), processes: new FakeProcesses(), state: new FakeState(), root: new FakeRoot(), log: new FakeLog(),
     deadline: Deadline.after(limitSeconds, clock),
     [Symbol.dispose]: () => {
       hypervisor[Symbol.dispose]();

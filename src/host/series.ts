@@ -1,0 +1,71 @@
+import { Database } from "bun:sqlite";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { OnevirtError, messageOf } from "../core/errors.ts";
+import type { SeriesOwner, SeriesPoint, SeriesStore } from "../core/ports.ts";
+
+/** Where tools of OpenNebula look for time series (monitoring.md 9.1): an interface. */
+const DIRECTORY = "/var/tmp/one_db";
+
+/** Old points are looked for when an hour begins, not in every pass. */
+const HOUR = 3600;
+
+/** SQLite files: one for the host, one for each VM; one table for each metric. A reader of others may hold one for a moment. */
+export class SeriesDatabases implements SeriesStore {
+  constructor(private readonly directory = DIRECTORY) {}
+
+  append(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): void {
+    const metrics = Object.entries(values).map(([metric, value]) => ({ table: tableOf(owner, metric), value }));
+    if (metrics.length === 0) return;
+    this.#using(owner, true, (database) => {
+      database.run("BEGIN IMMEDIATE");
+      for (const { table, value } of metrics) {
+        database.run(`CREATE TABLE IF NOT EXISTS ${table} (TIMESTAMP INTEGER PRIMARY KEY, VALUE REAL NOT NULL)`);
+        const newest = (database.query(`SELECT MAX(TIMESTAMP) AS newest FROM ${table}`).get() as { newest: number | null }).newest;
+        if (newest === null || Math.floor(newest / HOUR) !== Math.floor(at / HOUR)) database.run(`DELETE FROM ${table} WHERE TIMESTAMP < ?`, [at - keepSeconds]);
+        database.run(`INSERT OR REPLACE INTO ${table} VALUES (?, ?)`, [at, value]);
+      }
+      database.run("COMMIT");
+    });
+  }
+
+  last(owner: SeriesOwner, metric: string, count: number): readonly SeriesPoint[] {
+    if (!existsSync(this.#file(owner))) return [];
+    const table = tableOf(owner, metric);
+    return this.#using(owner, false, (database) => {
+      if (!database.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table)) return [];
+      return (database.query(`SELECT TIMESTAMP AS at, VALUE AS value FROM ${table} ORDER BY TIMESTAMP DESC LIMIT ?`).all(count) as SeriesPoint[]).reverse();
+    });
+  }
+
+  removeUnused(before: number): void {
+    if (!existsSync(this.directory)) return;
+    const files = readdirSync(this.directory).filter((name) => /^(host|-?\d+)\.db$/.test(name)).map((name) => join(this.directory, name));
+    for (const path of files) if (statSync(path).mtimeMs / 1000 < before) rmSync(path, { force: true });
+  }
+
+  #file({ kind, id }: SeriesOwner): string {
+    return join(this.directory, kind === "host" ? "host.db" : `${id}.db`);
+  }
+
+  /** Losing the last seconds in a power cut is no loss: nothing is flushed, and no journal is written. */
+  #using<T>(owner: SeriesOwner, create: boolean, work: (database: Database) => T): T {
+    const path = this.#file(owner);
+    try {
+      if (create) mkdirSync(this.directory, { recursive: true, mode: 0o750 });
+      using database = new Database(path, create ? { create: true } : { readonly: true });
+      database.run("PRAGMA busy_timeout = 200");
+      if (create) for (const pragma of ["synchronous = OFF", "journal_mode = MEMORY"]) database.run(`PRAGMA ${pragma}`);
+      return work(database);
+    } catch (cause) {
+      throw new OnevirtError("FILE_FAILED", `Cannot ${create ? "write" : "read"} "${path}": ${messageOf(cause)}`, { cause });
+    }
+  }
+}
+
+/** Names are ours, but they end in SQL. */
+function tableOf({ kind, id }: SeriesOwner, metric: string): string {
+  const table = `${kind}_${id}_${metric}_monitoring`;
+  if (!/^\w+$/.test(table)) throw new OnevirtError("BAD_INPUT", `Cannot keep the series ${JSON.stringify(table)}: its name is not plain`);
+  return table;
+}
