@@ -28,7 +28,7 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
 async function attachInterface(domain: DomainStatus, values: Values, vcpu: string, context: Context): Promise<void> {
   const mac = values.get("MAC").toLowerCase();
   const before = await devicesOf(domain, context, context.deadline);
-  const xml = interfaceXml({ values, vcpu, kvmrc: context.settings.kvmrc });
+  const xml = interfaceXml({ values, vcpu, kvmrc: context.settings.kvmrc, sockets: context.generation.vhostSockets });
   await attachDevice({ domain, before, what: `interface ${mac}`, xml, isThere: ({ interfaces }) => mac !== "" && interfaces.some((each) => each.mac === mac) }, context);
 }
 

@@ -8,6 +8,7 @@ export function generationOf(versionFile: string | undefined): Generation {
     errors: isBefore(version, 6, 2) ? "markers" : "plain",
     deployAnswer: isBefore(version, 6, 0) ? "name" : "uuid",
     poll: isBefore(version, 5, 8) ? "5.4" : "5.8",
+    vhostSockets: isBefore(version, 7, 4) ? "/var/lib/one/vhost-sockets" : "/var/run/one/vhost-socks",
   };
 }
 

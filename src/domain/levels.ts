@@ -2,8 +2,14 @@ import { type Attributes, findSingle, type Single, type Vector, vectorsOf } from
 import { INT32, type ReadNumber, readInteger } from "./numbers.ts";
 import { type Count, type Flag, NOTHING, type Source, type SourceKind, type Value } from "./source.ts";
 
+/** Attributes of one disk, NIC or other vector, wherever they were read. */
+export interface AttributeView {
+  /** The value of a key; NOTHING when the key is absent. */
+  get(key: string): Value;
+}
+
 /** One vector of a level, which knows where it stands. */
-export class VectorView {
+export class VectorView implements AttributeView {
   constructor(
     private readonly vector: Vector,
     private readonly level: Level,

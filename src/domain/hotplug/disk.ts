@@ -1,7 +1,12 @@
 import { writeXml } from "../../codec/xml-write.ts";
+import { OnevirtError } from "../../core/errors.ts";
 import type { Settings } from "../../core/settings.ts";
+import { type Limit, throttling } from "../devices/iotune.ts";
+import { networkVolume, type VolumeProtocol } from "../devices/network-volume.ts";
 import { type DomainElement, type DomainNode, element, textElement } from "../element.ts";
-import type { Values } from "./values.ts";
+import type { AttributeView } from "../levels.ts";
+import { NOTHING } from "../source.ts";
+import { asValue, type Values } from "./values.ts";
 
 /** A disk that is to be attached, as the driver message and the arguments of the action say it. */
 export interface HotDisk {
@@ -39,36 +44,26 @@ type Describe = (disk: HotDisk) => Kind;
 
 const local = (type: "file" | "block", device: Kind["device"]): Describe => ({ path, file }) => ({ type, device, source: [element("source", type === "file" ? { file } : { dev: path })] });
 
-const rbd = (device: Kind["device"]): Describe => ({ values, vmid }) => {
-  const volatile = values.get("SOURCE") === "";
-  const base = values.get("SOURCE") || `${values.get("POOL_NAME") || "one"}/one-sys`;
-  const name = volatile || values.get("CLONE") === "YES" ? `${base}-${vmid}-${values.get("DISK_ID")}` : base;
-  return network("rbd", device, name, values.get("CEPH_HOST"), {}, authentication("ceph", values.get("CEPH_USER"), "uuid", values.get("CEPH_SECRET")));
-};
+/** Copies and volatile disks have the numbers of VM and disk in their names, as at deploy. */
+const network = (protocol: VolumeProtocol, device: Kind["device"], view = ({ values }: HotDisk): AttributeView => values.view): Describe => (disk) => ({
+  type: "network", device,
+  source: networkVolume(protocol, {
+    view: view(disk), vm: asValue(disk.vmid), id: disk.values.view.get("DISK_ID"), usualPorts: false,
+    refuse: (reason) => new OnevirtError("BAD_INPUT", `Cannot attach the disk: ${reason}`),
+  }),
+});
 
-const iscsi: Describe = ({ values }) =>
-  network("iscsi", "disk", values.get("ISCSI_IQN") || values.get("SOURCE"), values.get("ISCSI_HOST"), {}, authentication("iscsi", values.get("ISCSI_USER"), "usage", values.get("ISCSI_USAGE")));
-
-const sheepdog = (device: Kind["device"]): Describe => ({ values, vmid }) => {
-  const suffix = values.get("CLONE") === "YES" ? `-${vmid}-${values.get("DISK_ID")}` : "";
-  return network("sheepdog", device, values.get("SOURCE") + suffix, values.get("SHEEPDOG_HOST"), { transport: "tcp" }, []);
-};
-
-const gluster = (device: Kind["device"]): Describe => ({ values, vmid }) => {
-  const tail = values.get("CLONE") === "YES" ? `${vmid}/disk.${values.get("DISK_ID")}` : (values.get("SOURCE").split("/").filter((part) => part !== "").at(-1) ?? "");
-  return network("gluster", device, `${values.get("GLUSTER_VOLUME")}/${tail}`, values.get("GLUSTER_HOST"), { transport: "tcp" }, []);
-};
+/** A disk that only DISK_TYPE places in Ceph is a volatile one, whatever its SOURCE says. */
+const volatile = ({ values: { view } }: HotDisk): AttributeView => ({ get: (key) => (key === "SOURCE" ? NOTHING : view.get(key)) });
 
 /** Kinds by TYPE, compared without regard to case. A CD-ROM also looks at DISK_TYPE; so does whatever has no kind of its own. */
 const BY_TYPE: Readonly<Record<string, Describe>> = {
-  block: local("block", "disk"), block_cdrom: local("block", "cdrom"), iscsi, rbd: rbd("disk"), rbd_cdrom: rbd("cdrom"),
-  sheepdog: sheepdog("disk"), sheepdog_cdrom: sheepdog("cdrom"), gluster: gluster("disk"), gluster_cdrom: gluster("cdrom"),
+  block: local("block", "disk"), block_cdrom: local("block", "cdrom"), iscsi: network("iscsi", "disk"), rbd: network("rbd", "disk"), rbd_cdrom: network("rbd", "cdrom"),
+  sheepdog: network("sheepdog", "disk"), sheepdog_cdrom: network("sheepdog", "cdrom"), gluster: network("gluster", "disk"), gluster_cdrom: network("gluster", "cdrom"),
 };
 
 const BY_DISK_TYPE: Readonly<Record<string, Describe>> = {
-  RBD: (disk) => network("rbd", "disk", `${disk.values.get("POOL_NAME")}/one-sys-${disk.vmid}-${disk.values.get("DISK_ID")}`, disk.values.get("CEPH_HOST"), {},
-    authentication("ceph", disk.values.get("CEPH_USER"), "uuid", disk.values.get("CEPH_SECRET"))),
-  BLOCK: local("block", "disk"), SHEEPDOG: sheepdog("disk"), SHEEPDOG_CDROM: sheepdog("cdrom"), GLUSTER: gluster("disk"),
+  RBD: network("rbd", "disk", volatile), BLOCK: local("block", "disk"), SHEEPDOG: network("sheepdog", "disk"), SHEEPDOG_CDROM: network("sheepdog", "cdrom"), GLUSTER: network("gluster", "disk"),
 };
 
 function kindOf(disk: HotDisk): Kind {
@@ -82,20 +77,6 @@ function kindOf(disk: HotDisk): Kind {
 /** Names come from users: "constructor" is no kind. */
 function own(table: Readonly<Record<string, Describe>>, name: string): Describe | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
-}
-
-function network(protocol: string, device: Kind["device"], name: string, hosts: string, more: Readonly<Record<string, string>>, auth: readonly DomainNode[]): Kind {
-  return { type: "network", device, source: [element("source", { name, protocol }, hosts.split(/\s+/).filter((each) => each !== "").map((each) => host(each, more))), ...auth] };
-}
-
-/** NAME, NAME:PORT or [IPv6]:PORT. */
-function host(text: string, more: Readonly<Record<string, string>>): DomainElement {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text) ?? [];
-  return element("host", { name: bracketed ?? plain ?? text, port: port || undefined, ...more });
-}
-
-function authentication(type: string, user: string, key: string, secret: string): readonly DomainNode[] {
-  return user === "" || secret === "" ? [] : [element("auth", { username: user }, [element("secret", { type, [key]: secret })])];
 }
 
 function driver(disk: HotDisk, device: Kind["device"]): DomainElement {
@@ -136,30 +117,11 @@ function encryption({ values }: HotDisk): readonly DomainNode[] {
   return secret === "" ? [] : [element("encryption", { format: "luks" }, [element("secret", { type: "passphrase", uuid: secret })])];
 }
 
-type Limit = (name: string) => string;
-
+/** The limits of the disk, else of kvmrc; as they are given, not as numbers (actions.md 8.3). */
 function ioTune({ values, kvmrc }: HotDisk): readonly DomainNode[] {
   const defaults = kvmrc as unknown as Readonly<Record<string, string>>;
-  const limit: Limit = (name) => values.get(name) || (defaults[`DEFAULT_ATTACH_${name}`] ?? "");
-  const rates = ["BYTES", "IOPS"].flatMap((what) => rate(what, limit));
-  const isSet = ["TOTAL", "READ", "WRITE"].flatMap((who) => ["BYTES", "IOPS"].flatMap((what) => [`${who}_${what}_SEC`, `${who}_${what}_SEC_MAX`])).some((name) => limit(name) !== "");
-  const size = limit("SIZE_IOPS_SEC");
-  const counted = ["TOTAL", "READ", "WRITE"].some((who) => limit(`${who}_IOPS_SEC`) !== "");
-  return isSet ? [element("iotune", {}, [...rates, ...(size !== "" && counted ? [textElement("size_iops_sec", size)] : [])])] : [];
-}
-
-/** A limit on the total replaces limits on reads and writes. */
-function rate(what: string, limit: Limit): readonly DomainNode[] {
-  const total = limit(`TOTAL_${what}_SEC`) !== "" || limit(`TOTAL_${what}_SEC_MAX`) !== "";
-  return (total ? ["TOTAL"] : ["READ", "WRITE"]).flatMap((who) => group(`${who}_${what}_SEC`, limit));
-}
-
-/** The rate, a maximum when it is greater, and how long the maximum may last. */
-function group(name: string, limit: Limit): readonly DomainNode[] {
-  const [base, max, length] = [limit(name), limit(`${name}_MAX`), limit(`${name}_MAX_LENGTH`)];
-  const bursts = max !== "" && Number(max) > Number(base || 0);
-  const node = (suffix: string, value: string) => (value === "" ? [] : [textElement(`${name}${suffix}`.toLowerCase(), value)]);
-  return [...node("", base), ...(bursts ? [...node("_MAX", max), ...node("_MAX_LENGTH", length)] : [])];
+  const limit: Limit = (key) => asValue(values.get(key) || (defaults[`DEFAULT_ATTACH_${key}`] ?? ""));
+  return throttling(limit, (key, value) => textElement(key.toLowerCase(), value), "throttling keys of the disk, else DEFAULT_ATTACH_* of kvmrc");
 }
 
 /** `sda` is unit 0 of the one SCSI controller, `sdaa` unit 26. */

@@ -1,8 +1,9 @@
 import { writeXml } from "../../codec/xml-write.ts";
-import type { Settings } from "../../core/settings.ts";
 import { OnevirtError } from "../../core/errors.ts";
+import type { Settings } from "../../core/settings.ts";
+import { attachment, bandwidth, interfaceDriver, interfaceFilter, simpleElement } from "../devices/interface.ts";
 import { type DomainNode, element } from "../element.ts";
-import type { Values } from "./values.ts";
+import { asValue, type Values } from "./values.ts";
 
 /** An interface that is to be attached. */
 export interface HotInterface {
@@ -10,56 +11,36 @@ export interface HotInterface {
   /** TEMPLATE/VCPU of the VM. */
   readonly vcpu: string;
   readonly kvmrc: Settings["kvmrc"];
+  /** Where Open vSwitch and QEMU meet (actions.md 5): the network driver of the same oned names the other end. */
+  readonly sockets: string;
 }
 
-/** Where Open vSwitch and QEMU meet (actions.md 5). */
-const VHOST_SOCKETS = "/var/run/one/vhost-socks";
-
-/** The <interface> of a hot-plugged NIC (actions.md 9.1). BAD_INPUT for a name that would place the socket of DPDK elsewhere. */
-export function interfaceXml(nic: HotInterface): string {
-  const { values } = nic;
-  const { type, nodes } = connection(values);
-  const simple = (name: string, attribute: string, value: string) => (value === "" ? [] : [element(name, { [attribute]: value })]);
-  const model = values.get("MODEL") || nic.kvmrc.DEFAULT_ATTACH_NIC_MODEL;
-  return writeXml(element("interface", { type }, [
-    ...nodes, ...simple("mac", "address", values.get("MAC")), ...simple("script", "path", values.get("SCRIPT")), ...simple("target", "dev", values.get("TARGET")),
-    ...simple("boot", "order", values.get("ORDER")), ...simple("model", "type", model), ...driver(nic, model), ...filter(nic), ...bandwidth(values),
-  ]));
+/**
+ * The <interface> of a hot-plugged NIC, made by the contributors of the generator with the defaults of kvmrc (actions.md 9.1).
+ * BAD_INPUT for a NIC that cannot be attached as it is.
+ */
+export function interfaceXml({ values, vcpu, kvmrc, sockets }: HotInterface): string {
+  const { view } = values;
+  const model = asValue(values.get("MODEL") || kvmrc.DEFAULT_ATTACH_NIC_MODEL);
+  const name = asValue(values.get("FILTER") || kvmrc.DEFAULT_ATTACH_NIC_FILTER);
+  const simple = (element: string, attribute: string, key: string) => simpleElement(element, attribute, view.get(key), key);
+  checkBridge(values);
+  const { type, nodes } = attachment(view, sockets);
+  if (type.text === "vhostuser") checkSocket(values.get("TARGET"));
+  const children: readonly DomainNode[] = [
+    ...nodes, ...simple("mac", "address", "MAC"), ...simple("script", "path", "SCRIPT"), ...simple("target", "dev", "TARGET"), ...simple("boot", "order", "ORDER"),
+    ...simpleElement("model", "type", model, "MODEL"), ...interfaceDriver(asValue(vcpu), model, view.get("VIRTIO_QUEUES")),
+    ...interfaceFilter(view, name, "FILTER, else DEFAULT_ATTACH_NIC_FILTER of kvmrc"), ...bandwidth(view),
+  ];
+  return writeXml(element("interface", { type }, children));
 }
 
-function connection(values: Values): { readonly type: string; readonly nodes: readonly DomainNode[] } {
-  if (!values.has("BRIDGE") || values.get("NETWORK_MODE").toLowerCase() === "dummy") return { type: "ethernet", nodes: [] };
-  const kind = values.get("BRIDGE_TYPE");
-  if (kind === "openvswitch_dpdk") return { type: "vhostuser", nodes: [element("source", { type: "unix", mode: "server", path: socketPath(values.get("TARGET")) })] };
-  const source = values.get("BRIDGE") === "" ? [] : [element("source", { bridge: values.get("BRIDGE") })];
-  return { type: "bridge", nodes: [...(kind === "openvswitch" ? [element("virtualport", { type: "openvswitch" })] : []), ...source] };
+/** A bridge without a name is a mistake in the network, which libvirt would refuse; the generator would leave the NIC unconnected. */
+function checkBridge(values: Values): void {
+  if (values.has("BRIDGE") && values.get("BRIDGE") === "" && values.get("NETWORK_MODE").toLowerCase() !== "dummy") throw new OnevirtError("BAD_INPUT", "BRIDGE of the NIC is empty");
 }
 
 /** QEMU makes the socket: a user's name must not lead out of the directory. */
-function socketPath(target: string): string {
+function checkSocket(target: string): void {
   if (target === "" || target.startsWith(".") || target.includes("/")) throw new OnevirtError("BAD_INPUT", `TARGET of the NIC is ${JSON.stringify(target.slice(0, 40))}, no name of a device`);
-  return `${VHOST_SOCKETS}/${target}`;
-}
-
-function driver({ values, vcpu }: HotInterface, model: string): readonly DomainNode[] {
-  const asked = values.get("VIRTIO_QUEUES");
-  const queues = asked.toLowerCase() === "auto" ? vcpu : asked;
-  return model === "virtio" && queues !== "" ? [element("driver", { name: "vhost", queues })] : [];
-}
-
-function filter({ values, kvmrc }: HotInterface): readonly DomainNode[] {
-  const name = values.get("FILTER") || kvmrc.DEFAULT_ATTACH_NIC_FILTER;
-  if (name === "" || !values.has("IP")) return [];
-  const addresses = [values.get("IP"), values.get("VROUTER_IP")].filter((ip) => ip !== "");
-  return [element("filterref", { filter: name }, addresses.map((ip) => element("parameter", { name: "IP", value: ip })))];
-}
-
-function bandwidth(values: Values): readonly DomainNode[] {
-  const directions = ["INBOUND", "OUTBOUND"].flatMap((name) => direction(name, values));
-  return directions.length === 0 ? [] : [element("bandwidth", {}, directions)];
-}
-
-function direction(name: string, values: Values): readonly DomainNode[] {
-  const [average, peak, burst] = ["AVG_BW", "PEAK_BW", "PEAK_KB"].map((key) => values.get(`${name}_${key}`) || undefined);
-  return average ?? peak ?? burst ? [element(name.toLowerCase(), { average, peak, burst })] : [];
 }

@@ -1,8 +1,13 @@
 import type { XmlElement } from "../../codec/xml.ts";
 import { childrenOf, textOf } from "../../codec/xml.ts";
+import type { AttributeView } from "../levels.ts";
+import type { Value } from "../source.ts";
 
 /** Attributes of one DISK, NIC or PCI of the driver message. A value is "" when it is absent or empty. */
 export class Values {
+  /** The same as the contributors of the domain generator read it. What is hot-plugged is explained by the driver message alone. */
+  readonly view: AttributeView = { get: (name) => asValue(this.get(name)) };
+
   constructor(private readonly element: XmlElement) {}
 
   get(name: string): string {
@@ -18,4 +23,9 @@ export class Values {
   isYes(name: string): boolean {
     return this.get(name).toLowerCase() === "yes";
   }
+}
+
+/** A text as the contributors take it. */
+export function asValue(text: string): Value {
+  return { text, sources: [] };
 }

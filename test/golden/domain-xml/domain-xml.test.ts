@@ -29,7 +29,7 @@ describe("golden domain documents", () => {
 
 /** Contributors and helpers whose cases have another name. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  "disk-bus": "disk-sata", "disk-plan": "disk-iothreads", "disk-source": "disk-ceph", "network-source": "disk-ceph", iotune: "disk-iotune",
+  "disk-bus": "disk-sata", "disk-plan": "disk-iothreads", "disk-source": "disk-ceph", "network-source": "disk-ceph", "network-volume": "disk-ceph", iotune: "disk-iotune",
   iothreads: "disk-iothreads", "context-disk": "context", "guest-agent": "features", hostdev: "hostdev", "input-device": "input",
   "memory-size": "memory-ballooning", metadata: "head", "options-text": "graphics-spice-refused", "pci-controllers": "pci-flat",
   "pci-numa-plan": "pci-numa", "pci-plan": "pci-flat", "scsi-controller": "scsi-queues",

@@ -33,15 +33,21 @@ describe("attach_disk", () => {
     ["a CD-ROM", { TYPE: "CDROM", DRIVER: "qcow2" }, `type='file' device='cdrom'><driver name='qemu' type='raw' cache='default'/><source file='${PATH}'/>`],
     ["a CD-ROM on a block device", { TYPE: "cdrom", DISK_TYPE: "BLOCK" }, `type='block' device='cdrom'><driver name='qemu' type='raw' cache='default'/><source dev='${PATH}'/>`],
     ["an image in Ceph", { TYPE: "RBD", SOURCE: "one/one-1", CLONE: "YES", CEPH_HOST: "a:6789 [::1]:3300 b", CEPH_USER: "u", CEPH_SECRET: "s" },
-      "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source name='one/one-1-7-1' protocol='rbd'><host name='a' port='6789'/><host name='::1' port='3300'/><host name='b'/></source><auth username='u'><secret type='ceph' uuid='s'/></auth>"],
-    ["a volatile disk in Ceph", { TYPE: "FS", DISK_TYPE: "RBD", POOL_NAME: "ssd" }, "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source name='ssd/one-sys-7-1' protocol='rbd'></source>"],
+      "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source protocol='rbd' name='one/one-1-7-1'><host name='a' port='6789'/><host name='::1' port='3300'/><host name='b'/></source><auth username='u'><secret type='ceph' uuid='s'/></auth>"],
+    ["a volatile disk in Ceph", { TYPE: "FS", DISK_TYPE: "RBD", POOL_NAME: "ssd" }, "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source protocol='rbd' name='ssd/one-sys-7-1'/>"],
     ["iSCSI", { TYPE: "ISCSI", ISCSI_IQN: "iqn.x/1", ISCSI_HOST: "h:3260", ISCSI_USER: "u", ISCSI_USAGE: "g" },
-      "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source name='iqn.x/1' protocol='iscsi'><host name='h' port='3260'/></source><auth username='u'><secret type='iscsi' usage='g'/></auth>"],
-    ["Gluster", { TYPE: "GLUSTER", GLUSTER_VOLUME: "v", SOURCE: "/a/b.img", GLUSTER_HOST: "h" }, "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source name='v/b.img' protocol='gluster'><host name='h' transport='tcp'/></source>"],
+      "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source protocol='iscsi' name='iqn.x/1'><host name='h' port='3260'/></source><auth username='u'><secret type='iscsi' usage='g'/></auth>"],
+    ["Gluster", { TYPE: "GLUSTER", GLUSTER_VOLUME: "v", SOURCE: "/a/b.img", GLUSTER_HOST: "h" }, "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source protocol='gluster' name='v/b.img'><host name='h' transport='tcp'/></source>"],
+    ["an image in Ceph by DISK_TYPE alone", { TYPE: "FILE", DISK_TYPE: "RBD", SOURCE: "one/one-1", POOL_NAME: "ssd" }, "type='network' device='disk'><driver name='qemu' type='raw' cache='default'/><source protocol='rbd' name='ssd/one-sys-7-1'/>"],
+    ["a CD-ROM in Sheepdog", { TYPE: "sheepdog_cdrom", SOURCE: "v", CLONE: "YES", SHEEPDOG_HOST: "h:7000" }, "type='network' device='cdrom'><driver name='qemu' type='raw' cache='default'/><source protocol='sheepdog' name='v-7-1'><host name='h' port='7000' transport='tcp'/></source>"],
     ["a type that every object has", { TYPE: "constructor" }, `type='file' device='disk'><driver name='qemu' type='raw' cache='default'/><source file='${PATH}'/>`],
   ];
   test.each(kinds)("attach_disk of %s", async (_what, values, expected) => {
     expect(await diskXml(values)).toBe(`<disk ${expected}<target dev='vdb'/></disk>`);
+  });
+
+  test("attach_disk refuses a Gluster disk without a name", async () => {
+    expect(await diskXml({ TYPE: "GLUSTER", GLUSTER_VOLUME: "v", SOURCE: "" })).toBe('["BAD_INPUT","Cannot attach the disk: SOURCE of GLUSTER disk 1 is empty"]');
   });
 
   test("attach_disk spreads virtio disks over the I/O threads of the domain, and never names one that it does not have", async () => {
@@ -222,7 +228,9 @@ describe("attach_nic", () => {
     ["no bridge", {}, `<interface type='ethernet'>${MAC}</interface>`, {}],
     ["a dummy network", { BRIDGE: "br0", NETWORK_MODE: "Dummy" }, `<interface type='ethernet'>${MAC}</interface>`, {}],
     ["Open vSwitch", { BRIDGE: "ovs", BRIDGE_TYPE: "openvswitch" }, `<interface type='bridge'><virtualport type='openvswitch'/><source bridge='ovs'/>${MAC}</interface>`, {}],
-    ["DPDK", { BRIDGE: "ovs", BRIDGE_TYPE: "openvswitch_dpdk", TARGET: "one-7-1" }, `<interface type='vhostuser'><source type='unix' mode='server' path='/var/run/one/vhost-socks/one-7-1'/>${MAC}<target dev='one-7-1'/></interface>`, {}],
+    ["DPDK", { BRIDGE: "ovs", BRIDGE_TYPE: "openvswitch_dpdk", TARGET: "one-7-1" }, `<interface type='vhostuser'><source type='unix' mode='server' path='/var/run/one/vhost-socks/one-7-1' />${MAC}<target dev='one-7-1'/></interface>`, {}],
+    ["DPDK with an oned that has its sockets elsewhere", { BRIDGE: "ovs", BRIDGE_TYPE: "openvswitch_dpdk", TARGET: "one-7-1" }, `<interface type='vhostuser'><source type='unix' mode='server' path='/var/lib/one/vhost-sockets/one-7-1' />${MAC}<target dev='one-7-1'/></interface>`, { version: "7.2.1" }],
+    ["a bridge without a name", { BRIDGE: "" }, '["BAD_INPUT","BRIDGE of the NIC is empty"]', {}],
     ["queues, a filter and a bandwidth", { BRIDGE: "b", MODEL: "virtio", VIRTIO_QUEUES: "auto", FILTER: "clean-traffic", IP: "10.0.0.1", VROUTER_IP: "10.0.0.2", INBOUND_AVG_BW: "100", OUTBOUND_PEAK_KB: "7" },
       `<interface type='bridge'><source bridge='b'/>${MAC}<model type='virtio'/><driver name='vhost' queues='2'/><filterref filter='clean-traffic'><parameter name='IP' value='10.0.0.1'/><parameter name='IP' value='10.0.0.2'/></filterref><bandwidth><inbound average='100'/><outbound burst='7'/></bandwidth></interface>`, { more: "<VCPU>2</VCPU>" }],
   ];

@@ -49,8 +49,12 @@ describe("generationOf()", () => {
     ["5.10.1", "markers", "name", "5.8"], ["5.12.0", "markers", "name", "5.8"], ["6.0.0.1", "markers", "uuid", "5.8"], ["6.2.0", "plain", "uuid", "5.8"], ["6.10.0", "plain", "uuid", "5.8"], ["7.4.0", "plain", "uuid", "5.8"], ["10.0.0", "plain", "uuid", "5.8"],
   ];
   test.each(cases)("generationOf(%j) has errors %s, deploy answers with the %s, poll as %s", (version, errors, deployAnswer, poll) => {
-    const { version: _version, ...rules } = generationOf(version);
+    const { version: _version, vhostSockets: _sockets, ...rules } = generationOf(version);
     expect(rules).toEqual({ errors, deployAnswer, poll } as never);
+  });
+
+  test("generationOf() knows that 7.4 moved the sockets of Open vSwitch", () => {
+    expect(["7.2.1", "7.4.0", "10.0.0", undefined].map((version) => generationOf(version).vhostSockets)).toEqual(["/var/lib/one/vhost-sockets", "/var/run/one/vhost-socks", "/var/run/one/vhost-socks", "/var/run/one/vhost-socks"]);
   });
 });
 
