@@ -1,0 +1,224 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { DATASTORE, Guest, type Host, lab, on, rootOn, syncedTree, until } from "../support/lab.ts";
+import type { Result } from "../support/executable-tree.ts";
+
+const MINUTE = 60_000;
+const VMID = 4001;
+const DONE = { exitCode: 0, stdout: "", stderr: "" };
+const trees: string[] = [];
+let guest: Guest;
+
+/** The lab's file system is an ordinary one: libvirt does not know that both hosts see it. */
+const configure = async (options = "", { protocol = "qemu+ssh", conf = "" } = {}) => void trees.push(await syncedTree(["hosta", "hostb"], { kvmrc: `QEMU_PROTOCOL=${protocol}\nMIGRATE_OPTIONS="--unsafe ${options}"\n`, conf }));
+
+const document = (shared: boolean) =>
+  `<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>${guest.directory}</DISK_TARGET_PATH><VM><ID>${VMID}</ID><TEMPLATE/></VM><DATASTORE><BASE_PATH>${DATASTORE}</BASE_PATH><TEMPLATE><SHARED><![CDATA[${shared ? "YES" : "NO"}]]></SHARED></TEMPLATE></DATASTORE></VMM_DRIVER_ACTION_DATA>`;
+const migrate = (from: Host, to: Host, { shared = true } = {}): Promise<Result> => guest.call(from, "migrate", [guest.uuid, to, from, String(VMID), from], document(shared));
+const sides = async () => ({ hosta: await guest.state("hosta"), hostb: await guest.state("hostb") });
+const ON_A = { hosta: "running", hostb: "gone" };
+const ON_B = { hosta: "gone", hostb: "running" };
+
+/** The guest counts in memory and on its disk, every 0.1 s. */
+const WRITER = "(i=0; while :; do i=$((i+1)); echo $i > /run/count; printf '%-16s' $i | dd of=/dev/vda bs=16 count=1 conv=fsync 2>/dev/null; sleep 0.1; done) >/dev/null 2>&1 &";
+const count = async (host: Host) => Number(await guest.inside(host, "cat /run/count"));
+/** Changes memory faster than any limit that these tests set. */
+const dirty = (host: Host) => guest.inside(host, "(while :; do dd if=/dev/urandom of=/run/dirt bs=1M count=48 2>/dev/null; done) >/dev/null 2>&1 & echo $! > /run/dirty.pid");
+
+async function freshGuest(): Promise<void> {
+  for (const host of ["hosta", "hostb"] as const) await guest.remove(host);
+  guest = await Guest.make(VMID, "--memory", "256");
+  await guest.deploy("hosta");
+  await guest.ready("hosta");
+  await guest.inside("hosta", WRITER);
+}
+
+/** The process of the action on a host, once it migrates. */
+async function migrating(host: Host): Promise<string> {
+  let pid = "";
+  await until("the memory is being sent", async () => (await rootOn(host, `virsh -c qemu:///system domjobinfo ${guest.uuid}`)).stdout.includes("Unbounded"), 30);
+  pid = (await rootOn(host, `pgrep -f 'vmm migrate ${guest.uuid}' | head -1`)).stdout.trim();
+  if (pid === "") throw new Error("the action is not running");
+  return pid;
+}
+
+beforeAll(async () => {
+  await configure();
+  guest = await Guest.make(VMID, "--memory", "256");
+  await freshGuest();
+}, 2 * MINUTE);
+afterAll(async () => {
+  for (const host of ["hosta", "hostb"] as const) await guest.remove(host);
+  for (const tree of trees) rmSync(tree, { recursive: true, force: true });
+  rmSync(await syncedTree(["hosta", "hostb"]), { recursive: true, force: true });
+}, MINUTE);
+
+describe.each(["qemu+ssh", "qemu+tcp"])("migrate over %s", (protocol) => {
+  test("three in a row, there and back, of a guest that writes and answers: nothing is lost", async () => {
+    await configure("", { protocol });
+    const hosts = ["hosta", "hostb"] as const;
+    for (let round = 0; round < 3; round++) {
+      const [from, to] = [hosts[round % 2] ?? "hosta", hosts[(round + 1) % 2] ?? "hostb"];
+      const before = await count(from);
+      expect(await migrate(from, to)).toEqual(DONE);
+      expect(await sides()).toEqual(to === "hostb" ? ON_B : ON_A);
+      const after = await count(to);
+      await until("the guest goes on writing", async () => (await count(to)) > after, 10);
+      expect(after).toBeGreaterThanOrEqual(before);
+    }
+    expect(await migrate("hostb", "hosta")).toEqual(DONE);
+  }, 3 * MINUTE);
+});
+
+describe("migrate again", () => {
+  test("after its answer was lost says that the VM is there, and does nothing", async () => {
+    await configure();
+    expect(await migrate("hosta", "hostb")).toEqual(DONE);
+    expect(await migrate("hosta", "hostb")).toEqual({ ...DONE, stderr: `INFO: migrate: "${guest.name}" runs on hostb already\n` });
+    expect([await migrate("hostb", "hosta"), await sides()]).toEqual([DONE, ON_A]);
+  }, MINUTE);
+});
+
+describe("system snapshots", () => {
+  test("are known on the destination after a migration, the current one as current, and revert works there", async () => {
+    await configure();
+    for (const id of ["0", "1"]) expect((await guest.call("hosta", "snapshot_create", [guest.uuid, id, String(VMID), "hosta"])).exitCode).toBe(0);
+    expect(await migrate("hosta", "hostb")).toEqual(DONE);
+    const virsh = async (line: string) => (await on("hostb", `virsh -c qemu:///system ${line}`)).stdout.trim();
+    expect([await virsh(`snapshot-list --name --topological ${guest.uuid}`), await virsh(`snapshot-current --name ${guest.uuid}`)]).toEqual(["snap-0\nsnap-1", "snap-1"]);
+    expect((await guest.call("hostb", "snapshot_revert", [guest.uuid, "snap-0", String(VMID), "hostb"])).exitCode).toBe(0);
+    await freshGuest();
+  }, 2 * MINUTE);
+});
+
+describe("options", () => {
+  afterEach(freshGuest, MINUTE);
+
+  test("a limited bandwidth is kept, progress is told", async () => {
+    await configure("--bandwidth 4");
+    const begin = performance.now();
+    const { exitCode, stderr } = await migrate("hosta", "hostb");
+    expect({ exitCode, told: /INFO: migrate: Migration of "one-4001": \d+ s: \d+ MiB sent/.test(stderr), slow: performance.now() - begin > 10_000, ...(await sides()) }).toEqual({ exitCode: 0, told: true, slow: true, ...ON_B });
+  }, 2 * MINUTE);
+
+  test("a guest that changes its memory faster than the limit is noticed: the migration ends, and the VM stays", async () => {
+    await configure("--bandwidth 4", { conf: "MIGRATE_STALL_SECONDS=8\n" });
+    await dirty("hosta");
+    const { exitCode, stderr } = await migrate("hosta", "hostb");
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringContaining("what is left to send has not become less for 8 s"), ...ON_A });
+  }, 3 * MINUTE);
+
+  test("auto-converge holds such a guest back until it fits", async () => {
+    await configure("--bandwidth 64 --auto-converge --auto-converge-initial 80 --auto-converge-increment 15");
+    await dirty("hosta");
+    expect({ ...(await migrate("hosta", "hostb")), stderr: "", ...(await sides()) }).toEqual({ ...DONE, ...ON_B });
+  }, 3 * MINUTE);
+
+  test("post-copy moves such a guest after one pass, and it goes on there", async () => {
+    await configure("--bandwidth 64 --postcopy --postcopy-after-precopy");
+    await dirty("hosta");
+    const { exitCode, stderr } = await migrate("hosta", "hostb");
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 0, stderr: expect.stringContaining("switching to post-copy"), ...ON_B });
+    const now = await count("hostb");
+    await until("the guest goes on", async () => (await count("hostb")) > now, 20);
+  }, 3 * MINUTE);
+});
+
+describe("storage that is not shared", () => {
+  const own = (size: string) => rootOn("hostb", `mkdir -p ${guest.directory} && mount -t tmpfs -o size=${size},uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${guest.directory}`);
+  const ownNoMore = () => rootOn("hostb", `umount -l ${guest.directory}`);
+  const content = (host: Host) => guest.inside(host, "dd if=/dev/vda bs=1M skip=1 count=8 2>/dev/null | md5sum");
+
+  test("is copied while the guest runs, through images made on the destination", async () => {
+    await configure();
+    await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 conv=fsync 2>/dev/null");
+    const before = await content("hosta");
+    await own("64m");
+    try {
+      expect([await migrate("hosta", "hostb", { shared: false }), await sides()]).toEqual([DONE, ON_B]);
+      expect(await content("hostb")).toBe(before);
+    } finally {
+      await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}`);
+      await ownNoMore();
+      await freshGuest();
+    }
+  }, 2 * MINUTE);
+
+  test("17.1 row 7: a full disk on the destination: the VM stays, what was made there is gone, and a second try works", async () => {
+    await configure();
+    await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 conv=fsync 2>/dev/null");
+    await own("300k");
+    try {
+      const { exitCode, stderr } = await migrate("hosta", "hostb", { shared: false });
+      expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/still runs on hosta: .*No space left on device/), ...ON_A });
+      expect((await rootOn("hostb", `ls ${guest.directory}`)).stdout).not.toContain("disk.0");
+    } finally {
+      await ownNoMore();
+    }
+    expect([await migrate("hosta", "hostb"), await sides()]).toEqual([DONE, ON_B]);
+    await freshGuest();
+  }, 2 * MINUTE);
+});
+
+describe("17.1 row 8: faults", () => {
+  const secondTry = async () => {
+    await configure();
+    const { exitCode, stderr } = await migrate("hosta", "hostb");
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 0, stderr: expect.any(String), ...ON_B });
+    const now = await count("hostb");
+    await until("the guest goes on", async () => (await count("hostb")) > now, 20);
+  };
+  afterEach(freshGuest, MINUTE);
+
+  test("libvirtd of the destination stopped: nothing is begun, and a second try works", async () => {
+    await configure();
+    await lab("stop-daemon", "hostb");
+    try {
+      const { exitCode, stderr } = await migrate("hosta", "hostb");
+      expect({ exitCode, stderr, here: await guest.state("hosta") }).toEqual({ exitCode: 1, stderr: expect.stringContaining("hostb"), here: "running" });
+    } finally {
+      await lab("start-daemon", "hostb");
+    }
+    await secondTry();
+  }, 2 * MINUTE);
+
+  test("libvirtd of the destination stopped while memory is sent", async () => {
+    await configure("--bandwidth 4");
+    const migration = migrate("hosta", "hostb");
+    await migrating("hosta");
+    await lab("stop-daemon", "hostb");
+    const { exitCode, stderr } = await migration;
+    expect({ exitCode, stderr, here: await guest.state("hosta") }).toEqual({ exitCode: 1, stderr: expect.stringContaining("still runs on hosta"), here: "running" });
+    await lab("start-daemon", "hostb");
+    await secondTry();
+  }, 3 * MINUTE);
+
+  test("the action killed while memory is sent: the same action again takes back and migrates", async () => {
+    await configure("--bandwidth 4");
+    const migration = migrate("hosta", "hostb");
+    await rootOn("hosta", `kill -KILL ${await migrating("hosta")}`);
+    expect((await migration).exitCode).not.toBe(0);
+    await secondTry();
+  }, 3 * MINUTE);
+
+  test("ssh cut while memory is sent", async () => {
+    await configure("--bandwidth 4");
+    const migration = migrate("hosta", "hostb");
+    await rootOn("hosta", `pkill -KILL -P ${await migrating("hosta")} ssh`);
+    const { exitCode, stderr } = await migration;
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringContaining("still runs on hosta"), ...ON_A });
+    await secondTry();
+  }, 3 * MINUTE);
+
+  test("libvirtd of the destination stopped after the handover: the VM is there, nothing was removed, and the same action finishes it", async () => {
+    await configure("--bandwidth 16 --postcopy --postcopy-after-precopy --postcopy-bandwidth 8");
+    await dirty("hosta");
+    const migration = migrate("hosta", "hostb");
+    await until("the destination runs the guest", async () => (await rootOn("hostb", `virsh -c qemu:///system domstate ${guest.uuid}`)).stdout.startsWith("running"), 90);
+    await lab("stop-daemon", "hostb");
+    const { exitCode, stderr } = await migration;
+    await lab("start-daemon", "hostb");
+    expect({ exitCode, stderr, there: await guest.state("hostb") }).toEqual({ exitCode: 3, stderr: expect.stringContaining("nothing was removed on either side"), there: "running" });
+    await secondTry();
+  }, 4 * MINUTE);
+});
