@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { findAction } from "./actions/table.ts";
 import { residentSocket } from "./resident/socket-path.ts";
 import { ResidentThread } from "./resident/thread.ts";
+import { ROOT_NAMES, type RootName } from "./root/place.ts";
 import { startThread } from "./thread.ts";
 
 /** Names under which the executable is oned's driver process. */
@@ -17,6 +18,7 @@ process.exit(await main(basename(process.argv0), process.argv.slice(2)));
 /** How was I called? One row, load it, exit code. */
 async function main(name: string, argv: readonly string[]): Promise<number> {
   if (findAction(name)) return action(name, argv);
+  if (isRootName(name)) return (await import("./root/entry.ts")).rootMain(name, argv, process.env);
   if (DRIVER_NAMES.has(name)) return (await import("./cli/driver.ts")).driverMain(argv, name);
   const [command = "help", ...rest] = argv;
   if (command === "vmm" && rest[0] !== undefined && !rest[0].startsWith("-")) return action(rest[0], rest.slice(1));
@@ -25,6 +27,11 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
   if (command === "agent") return (await import("./cli/agent.ts")).agentMain(rest);
   if (command === "probe") return (await import("./cli/probe.ts")).probeMain(rest);
   return (await import("./cli/root.ts")).runCli(argv);
+}
+
+/** The names under which sudo calls root's own copy. */
+function isRootName(name: string): name is RootName {
+  return (ROOT_NAMES as readonly string[]).includes(name);
 }
 
 /** The thread goes first: the agent's when there is one, else one of our own, which loads libvirt while this one reads code and configuration. */

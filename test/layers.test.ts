@@ -26,6 +26,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   host: { floor: 2, imports: ["core", "codec"], packages: [...SYSTEM, "bun:ffi", "bun:sqlite"] },
   config: { floor: 2, imports: ["core", "codec"], packages: ["zod"] },
   vm: { floor: 3, imports: ["core", "codec"], packages: [] },
+  root: { floor: 3, imports: ["core", "codec"], packages: ["node:fs", "node:path"] },
   domain: { floor: 3, imports: ["core", "codec"], packages: PURE },
   resident: { floor: 3, imports: ["core", "libvirt"], packages: ["bun", "bun:jsc"] },
   monitor: { floor: 4, imports: ["core", "codec", "vm"], packages: PURE },
@@ -35,8 +36,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   agent: { floor: 6, imports: ["core", "codec", "vm", "domain", "monitor", "probes"], packages: PURE },
   driver: { floor: 6, imports: ["core", "codec", "src/actions/table.ts"], packages: PURE },
   remotes: { floor: 6, imports: ["core", "src/actions/table.ts", "src/probes/table.ts", "src/host/libc.ts"], packages: ["node:fs", "node:path"] },
-  cli: { floor: 7, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "migration", "actions", "probes", "agent", "resident", "driver", "remotes", "top"], packages: [...SYSTEM, ...PURE, "citty", "consola"] },
-  top: { floor: 8, imports: ["core", "codec", "libvirt", "host", "config", "vm", "domain", "monitor", "migration", "actions", "probes", "agent", "resident", "driver", "remotes", "cli"], packages: SYSTEM },
+  cli: { floor: 7, imports: ["core", "codec", "root", "libvirt", "host", "config", "vm", "domain", "monitor", "migration", "actions", "probes", "agent", "resident", "driver", "remotes", "top"], packages: [...SYSTEM, ...PURE, "citty", "consola"] },
+  top: { floor: 8, imports: ["core", "codec", "root", "libvirt", "host", "config", "vm", "domain", "monitor", "migration", "actions", "probes", "agent", "resident", "driver", "remotes", "cli"], packages: SYSTEM },
 };
 
 /** Modules that only these files may import, beyond what the table says. */

@@ -14,6 +14,7 @@ import { redefineSnapshots } from "./snapshot-files.ts";
 import type { ActionInput } from "./action.ts";
 import { keepTpmState, recoverTpm } from "./tpm-state.ts";
 import { createVgpus } from "./vgpu.ts";
+import { safeVirtiofsd } from "./virtiofsd.ts";
 
 /** Mode of what deploy leaves in the directory of the VM, as upstream's umask gives it to the group. */
 const FILE_MODE = 0o660;
@@ -31,7 +32,7 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   const running = await alreadyRunning(domain, directory, context);
   if (running) return answer(running, context);
 
-  const xml = keepTpmState(resolveDiskLinks(received, domain, context.files), domain);
+  const xml = safeVirtiofsd(keepTpmState(resolveDiskLinks(received, domain, context.files), domain), context.files);
   await prepare(xml, { file, directory, domain }, context);
   const started = await start(xml, { directory, domain }, context);
   await redefineSnapshots(directory, started, context);

@@ -123,8 +123,8 @@ export const OWN = {
   QUARANTINE_SECONDS: { kind: "seconds", default: 40, unit: "s", readBy: ["poll"], about: "How long a VM whose QEMU did not answer is not asked again" },
   MIGRATE_STALL_SECONDS: { kind: "seconds", default: 600, unit: "s", readBy: ["migrate", "migrate_local"], about: "How long a migration may go on without having less left to send than ever before; then post-copy is used where --postcopy allows it, else it is ended and the VM stays; 0 for ever" },
   MIGRATE_URI: { kind: "text", default: "", readBy: ["migrate", "migrate_local"], about: "Where the memory of a VM is sent, for a network of its own, as in tcp://%h.migration; %h stands for the destination as OpenNebula names it" },
-  VGPU_HELPER: { kind: "path", default: "/var/tmp/one/vgpu", readBy: ["deploy", "shutdown", "cancel"], about: "Program run as root to create and delete vGPU devices" },
-  VTPM_HELPER: { kind: "path", default: "/var/tmp/one/vtpm_setup", readBy: ["deploy", "shutdown"], about: "Program run as root to save and bring back the state of a TPM" },
+  VGPU_HELPER: { kind: "path", default: "/var/tmp/one/vgpu", readBy: ["deploy", "shutdown", "cancel"], about: "Program run as root to create and delete vGPU devices; /usr/lib/onevirt/vgpu where it is installed and this is not set" },
+  VTPM_HELPER: { kind: "path", default: "/var/tmp/one/vtpm_setup", readBy: ["deploy", "shutdown"], about: "Program run as root to save and bring back the state of a TPM; /usr/lib/onevirt/vtpm_setup where it is installed and this is not set" },
 } as const satisfies Record<string, Row>;
 
 /** The row of LIMIT_<ACTION> in onevirt.conf; without one, the limit of the action table holds. */
