@@ -19,6 +19,7 @@ import { FileState } from "./host/state.ts";
 import { HostStorage } from "./host/storage.ts";
 import { GuardedHypervisor } from "./libvirt/guarded.ts";
 import type { Thread } from "./libvirt/worker-call.ts";
+import { ROOT_DIRECTORY } from "./root/place.ts";
 import { startStorageThread, startThread } from "./thread.ts";
 
 /** Where the remotes tree is that this process belongs to. */
@@ -72,7 +73,7 @@ export function contextOf(settings: Settings, surroundings: Surroundings, { read
     state: new FileState(settings.onevirt.STATE_DIRECTORY, files),
     storage: new HostStorage(startStorageThread),
     series: new SeriesDatabases(),
-    root: new SudoHelpers(commands, { sudo: settings.kvmrc.SUDO, vgpu: settings.onevirt.VGPU_HELPER, vtpm: settings.onevirt.VTPM_HELPER }),
+    root: new SudoHelpers(commands, { sudo: settings.kvmrc.SUDO, vgpu: helper(settings.onevirt.VGPU_HELPER, OWN.VGPU_HELPER.default), vtpm: helper(settings.onevirt.VTPM_HELPER, OWN.VTPM_HELPER.default) }),
     deadline: Deadline.after(limitSeconds, systemClock),
     [Symbol.dispose]: () => hypervisor[Symbol.dispose](),
   };
@@ -92,6 +93,12 @@ function firstThen(thread: Thread | undefined, start: () => Thread): () => Threa
 function limitSeconds(name: ActionName, row: Action, { limits, kvmrc }: Settings): number | null {
   const limit = name in limits ? (limits[name] ?? null) : row.limitSeconds;
   return limit === null ? null : limit + (row.limitAdds ? kvmrc[row.limitAdds] : 0);
+}
+
+/** Root's own copy, where it was installed and nobody chose another: what oneadmin can write is not for root to run. */
+function helper(path: string, usual: string): string {
+  const own = `${ROOT_DIRECTORY}/${basename(path)}`;
+  return path === usual && existsSync(own) ? own : path;
 }
 
 /** Compat: hosts without the tmpfiles entry of the node package have no /run/one. */
