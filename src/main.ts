@@ -21,6 +21,7 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
   if (isRootName(name)) return (await import("./root/entry.ts")).rootMain(name, argv, process.env);
   if (DRIVER_NAMES.has(name)) return (await import("./cli/driver.ts")).driverMain(argv, name);
   const [command = "help", ...rest] = argv;
+  if (command === "vmm" && rest[0] === "migrate" && rest[1] === "--plan") return (await import("./cli/migrate-plan.ts")).migratePlan(rest.slice(1));
   if (command === "vmm" && rest[0] !== undefined && !rest[0].startsWith("-")) return action(rest[0], rest.slice(1));
   if (command === "version" || command === "--version" || command === "-v") return (await import("./cli/version.ts")).version(rest);
   if (command === "driver") return (await import("./cli/driver.ts")).driverMain(rest, "onevirt driver");
