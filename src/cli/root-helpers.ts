@@ -1,5 +1,5 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { defineCommand } from "citty";
 import { messageOf, OnevirtError } from "../core/errors.ts";
 import { ROOT_DIRECTORY, ROOT_NAMES, SUDOERS, SUDOERS_FILE, VIRTIOFSD } from "../root/place.ts";
@@ -13,6 +13,7 @@ const install = defineCommand({
     replace(join(ROOT_DIRECTORY, "onevirt"), (path) => copyFileSync(process.execPath, path), 0o755);
     for (const name of ROOT_NAMES) replace(join(ROOT_DIRECTORY, name), (path) => symlinkSync("onevirt", path));
     replace(join(ROOT_DIRECTORY, "virtiofsd.sh"), (path) => writeFileSync(path, VIRTIOFSD), 0o755);
+    mkdirSync(dirname(SUDOERS_FILE), { recursive: true, mode: 0o750 });
     replace(SUDOERS_FILE, (path) => {
       writeFileSync(path, SUDOERS, { mode: 0o440 });
       check(path);

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { Guest, on, rootOn, syncedTree } from "../support/lab.ts";
+
+const MINUTE = 60_000;
+const ONEVIRT = "/var/tmp/one/onevirt/onevirt-$(uname -m)";
+let tree = "";
+let guest: Guest;
+
+/** sudo as far as these tests need it: the caller's numbers, and the program as root. There is no sudo in the lab. */
+const asSudo = (line: string) => rootOn("hosta", `SUDO_UID=$(id -u oneadmin) SUDO_GID=$(id -g oneadmin) ${line}`);
+
+beforeAll(async () => {
+  tree = await syncedTree(["hosta"]);
+  guest = await Guest.make(231); // never started: swtpm itself has no part in this
+  const installed = await rootOn("hosta", `${ONEVIRT} root install`);
+  if (installed.exitCode !== 0) throw new Error(installed.stderr);
+}, 2 * MINUTE);
+afterAll(async () => {
+  await guest.remove("hosta");
+  await rootOn("hosta", `${ONEVIRT} root uninstall; rmdir --ignore-fail-on-non-empty /etc/sudoers.d; rm -rf /var/lib/libvirt/swtpm/${guest.uuid}`);
+  rmSync(tree, { recursive: true, force: true });
+}, MINUTE);
+
+describe("root's own copy", () => {
+  test("17.1 row 10: nobody but root can write what sudo is told of", async () => {
+    const { stdout } = await rootOn("hosta", "stat -L -c '%U %a %n' /usr/lib/onevirt /usr/lib/onevirt/*; stat -c '%U %a %n' /etc/sudoers.d/onevirt");
+    expect(stdout.trim().split("\n").map((line) => line.replace(/ \/.*\//, " "))).toEqual(["root 755 onevirt", "root 755 onevirt", "root 755 vgpu", "root 755 virtiofsd.sh", "root 755 vtpm_setup", "root 440 onevirt"]);
+  }, MINUTE);
+
+  test("refuses to work for anybody but root, and for root itself", async () => {
+    expect([(await on("hosta", "/usr/lib/onevirt/vgpu create /x/vm.xml")).stderr, (await rootOn("hosta", "/usr/lib/onevirt/vgpu create /x/vm.xml")).stderr]).toEqual(["Cannot run vgpu: it must be run as root\n", "Cannot run vgpu: it must be called by a user through sudo\n"]);
+  }, MINUTE);
+
+  test("keeps the state of a TPM with the rights of oneadmin, and puts it where swtpm looks", async () => {
+    const place = `/var/lib/libvirt/swtpm/${guest.uuid}/tpm2/tpm2-00.permall`;
+    await rootOn("hosta", `mkdir -p $(dirname ${place}) && head -c 6000 /dev/urandom > ${place} && chmod 600 ${place}`);
+    const before = (await rootOn("hosta", `sha256sum < ${place}`)).stdout;
+    expect(await asSudo(`/usr/lib/onevirt/vtpm_setup backup ${guest.uuid} ${guest.directory}`)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect((await on("hosta", `stat -c '%U %a' ${guest.directory}/tpm/tpm2-00.permall`)).stdout).toBe("oneadmin 600\n");
+    await rootOn("hosta", `rm -rf /var/lib/libvirt/swtpm/${guest.uuid}`);
+    expect(await asSudo(`/usr/lib/onevirt/vtpm_setup recover ${guest.uuid} ${guest.directory}`)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect({ same: (await rootOn("hosta", `sha256sum < ${place}`)).stdout === before, owner: (await rootOn("hosta", `stat -c '%U %a' ${place}`)).stdout }).toEqual({ same: true, owner: "oneadmin 600\n" });
+  }, MINUTE);
+
+  test("17.1 row 10: a link in the directory of a VM leads root nowhere", async () => {
+    await on("hosta", `mkdir -p ${guest.directory}/tpm && ln -sfn /etc/shadow ${guest.directory}/tpm/tpm2-00.permall`);
+    const refused = await asSudo(`/usr/lib/onevirt/vtpm_setup recover ${guest.uuid} ${guest.directory}`);
+    await rootOn("hosta", `rm -f ${guest.directory}/tpm/tpm2-00.permall; rmdir ${guest.directory}/tpm; mkdir /tmp/elsewhere-231; ln -s /tmp/elsewhere-231 ${guest.directory}/tpm; chown root /tmp/elsewhere-231`);
+    const backup = await asSudo(`/usr/lib/onevirt/vtpm_setup backup ${guest.uuid} ${guest.directory}`);
+    const written = (await rootOn("hosta", "ls -A /tmp/elsewhere-231; rm -rf /tmp/elsewhere-231")).stdout;
+    expect({ refused: refused.stderr, backup: backup.exitCode, written }).toEqual({ refused: expect.stringContaining("it is a link"), backup: 1, written: "" });
+  }, MINUTE);
+});
