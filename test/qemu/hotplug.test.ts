@@ -153,9 +153,12 @@ describe("NICs without a bridge", () => {
   }, MINUTE);
 });
 
+const sizes = (memory: number, vcpu: number, oldMemory: number, oldVcpu: number, mode = "") =>
+  template(`<MEMORY>${memory}</MEMORY><VCPU>${vcpu}</VCPU><MEMORY_RESIZE_MODE>${mode}</MEMORY_RESIZE_MODE><RESIZE><MEMORY>${oldMemory}</MEMORY><VCPU>${oldVcpu}</VCPU></RESIZE>`);
+
 describe("memory and processors of a running guest", () => {
   const resize = (memory: number, vcpu: number, oldMemory: number, oldVcpu: number, mode = "") =>
-    guest.call("hosta", "resize", [guest.uuid, "211", "hosta"], template(`<MEMORY>${memory}</MEMORY><VCPU>${vcpu}</VCPU><MEMORY_RESIZE_MODE>${mode}</MEMORY_RESIZE_MODE><RESIZE><MEMORY>${oldMemory}</MEMORY><VCPU>${oldVcpu}</VCPU></RESIZE>`));
+    guest.call("hosta", "resize", [guest.uuid, "211", "hosta"], sizes(memory, vcpu, oldMemory, oldVcpu, mode));
   const processors = async () => Number((await guest.inside("hosta", "ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l")).trim());
   const totalKiB = async () => Number(/MemTotal:\s+(\d+)/.exec(await guest.inside("hosta", "cat /proc/meminfo"))?.[1]);
 
@@ -172,15 +175,12 @@ describe("memory and processors of a running guest", () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining("cannot set memory higher than max memory") });
   }, MINUTE);
 
-  test("a processor comes and goes, and resize only says what libvirt has seen", async () => {
+  test("a processor comes; where the processor is not emulated, it also goes", async () => {
     expect(await resize(256, 2, 256, 1)).toEqual(DONE);
     await until("the guest sees two", async () => (await processors()) === 2, 20);
-    const less = await resize(256, 1, 256, 2);
-    await until("the guest has given one back", async () => (await processors()) === 1, 20);
-    const xml = await document();
-    // A QEMU that emulates the processor (7.2) takes it from the guest and never reports that it went: libvirt goes on to count two.
-    if (/<domain type='qemu'/.test(xml)) expect(less).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("the guest was not seen to give processors back within 8 s; it may still do so") });
-    else expect({ less, current: /<vcpu[^>]*current='1'/.test(xml) }).toEqual({ less: DONE, current: true });
+    // A QEMU that emulates processors (7.2) never reports that one went, and damages its own memory when it takes it: it ends soon after.
+    if (/<domain type='qemu'/.test(await document())) return;
+    expect({ less: await resize(256, 1, 256, 2), processors: await processors() }).toEqual({ less: DONE, processors: 1 });
   }, MINUTE);
 
   test("a module of memory comes and goes, in the same steps only", async () => {
@@ -193,18 +193,27 @@ describe("memory and processors of a running guest", () => {
 });
 
 describe("a guest that does not cooperate", () => {
+  let deaf: Guest;
+  beforeAll(async () => {
+    deaf = (await Guest.make(212, "--vcpus", "1", "--max-vcpus", "2")).with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, "").replace(/<channel[\s\S]*?<\/channel>/, ""));
+    await deaf.deploy("hosta");
+  }, MINUTE);
+  afterAll(() => deaf.remove("hosta"));
+
   test("detach_disk waits as VIRSH_TIMEOUT says, tells the truth, and the disk stays", async () => {
-    const deaf = (await Guest.make(212)).with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, "").replace(/<channel[\s\S]*?<\/channel>/, ""));
-    try {
-      await deaf.deploy("hosta");
-      await on("hosta", `qemu-img create -q -f raw ${deaf.directory}/disk.1 4M`);
-      const stdin = disk({ TYPE: "FILE" });
-      expect((await deaf.call("hosta", "attach_disk", [deaf.uuid, `${deaf.directory}/disk.1`, "vdb", "1", "", "212", "hosta"], stdin)).exitCode).toBe(0);
-      const refused = await deaf.call("hosta", "detach_disk", [deaf.uuid, `${deaf.directory}/disk.1`, "vdb", "1", "212", "hosta"], driverMessage());
+    await on("hosta", `qemu-img create -q -f raw ${deaf.directory}/disk.1 4M`);
+    expect((await deaf.call("hosta", "attach_disk", [deaf.uuid, `${deaf.directory}/disk.1`, "vdb", "1", "", "212", "hosta"], disk({ TYPE: "FILE" }))).exitCode).toBe(0);
+    for (const _again of [1, 2]) {
+      const { exitCode, stderr } = await deaf.call("hosta", "detach_disk", [deaf.uuid, `${deaf.directory}/disk.1`, "vdb", "1", "212", "hosta"], driverMessage());
       const listed = (await on("hosta", `virsh -c qemu:///system domblklist ${deaf.uuid}`)).stdout.includes("vdb");
-      expect({ code: refused.exitCode, stderr: refused.stderr, listed }).toEqual({ code: 1, stderr: expect.stringContaining("the guest did not give disk vdb back within 8 s; it may still do so"), listed: true });
-    } finally {
-      await deaf.remove("hosta");
+      expect({ exitCode, stderr, listed }).toEqual({ exitCode: 1, stderr: expect.stringContaining("the guest did not give disk vdb back within 8 s; it may still do so"), listed: true });
     }
+  }, MINUTE);
+
+  test("resize to fewer processors that fails is one clear error, and the domain keeps them", async () => {
+    expect(await deaf.call("hosta", "resize", [deaf.uuid, "212", "hosta"], sizes(128, 2, 128, 1))).toEqual(DONE);
+    const { exitCode, stderr } = await deaf.call("hosta", "resize", [deaf.uuid, "212", "hosta"], sizes(96, 1, 128, 2));
+    const count = (await on("hosta", `virsh -c qemu:///system vcpucount ${deaf.uuid} --live`)).stdout.trim();
+    expect({ exitCode, stderr, count }).toEqual({ exitCode: 1, stderr: expect.stringContaining("Failed to resize VCPU to 1 on one-212: "), count: "2" });
   }, MINUTE);
 });
