@@ -10,7 +10,7 @@ const wanted = (part: string) => only.length === 0 || only.includes(part);
 const rows: Row[] = [];
 
 must([process.execPath, "scripts/build.ts"]);
-if (["start", "action", "poll"].some(wanted)) {
+if (["start", "action", "actions", "poll"].some(wanted)) {
   must(["scripts/lab", "up", "--hosts", "1"]);
   must(["scripts/lab", "guest"]);
   const tree = join(openTemporary("onevirt-bench-"), "remotes");
@@ -20,6 +20,7 @@ if (["start", "action", "poll"].some(wanted)) {
     must(["scripts/lab", "sync", "hosta", tree]);
     if (wanted("start")) rows.push(...onHost("start"));
     if (wanted("action")) must(["scripts/lab", "density", "hosta", "1"]), rows.push(...onHost("action"));
+    if (wanted("actions")) rows.push(...onLinuxGuest("actions"));
     for (const count of wanted("poll") ? ["1", "50", "100"] : []) must(["scripts/lab", "density", "hosta", count]), rows.push(...onHost("poll"));
   } finally {
     must(["scripts/lab", "density", "hosta", "0"]);
@@ -27,7 +28,7 @@ if (["start", "action", "poll"].some(wanted)) {
     rmSync(join(tree, ".."), { recursive: true, force: true });
   }
 }
-for (const file of readdirSync("scripts/bench.d").filter((name) => !["rows.ts", "host.ts"].includes(name) && name.endsWith(".ts"))) {
+for (const file of readdirSync("scripts/bench.d").filter((name) => !["rows.ts", "host.ts", "host-actions.ts"].includes(name) && name.endsWith(".ts"))) {
   if (!wanted(file.replace(".ts", ""))) continue;
   const part = (await import(`./bench.d/${file}`)) as { readonly bench?: () => Promise<readonly Row[]> };
   rows.push(...((await part.bench?.()) ?? []));
@@ -41,6 +42,23 @@ function onHost(part: string): readonly Row[] {
   const { exitCode, stdout } = Bun.spawnSync(["scripts/lab", "exec", "hosta", `${bun} /srv/onevirt/scripts/bench.d/host.ts ${part}`], { stdout: "pipe", stderr: "inherit" });
   if (exitCode !== 0) throw new Error(`the part ${part} failed`);
   return JSON.parse(stdout.toString()) as Row[];
+}
+
+/** A part that needs a guest with an agent, and a drive for a CD-ROM. */
+function onLinuxGuest(part: string): readonly Row[] {
+  const lab = (command: string, line: string) => Bun.spawnSync(["scripts/lab", command, "hosta", line], { stdin: "ignore", stderr: "inherit" });
+  const drive = "<disk type='file' device='cdrom'><target dev='sdz' bus='scsi'/><readonly/><address type='drive' controller='0' bus='0' target='25' unit='0'/></disk>";
+  const xml = Bun.spawnSync(["scripts/lab", "domain", "one-2101", "--vm-dir", "/var/lib/one/datastores/0/2101"]).stdout.toString().replace("<controller type='scsi'", () => `${drive}<controller type='scsi'`);
+  Bun.spawnSync(["scripts/lab", "exec", "hosta", "cat > /tmp/2101.xml && virsh -q -c qemu:///system create /tmp/2101.xml"], { stdin: Buffer.from(xml), stdout: "ignore" });
+  try {
+    for (let tries = 0; lab("exec", "virsh -q -c qemu:///system qemu-agent-command one-2101 '{\"execute\":\"guest-ping\"}' 2>/dev/null").exitCode !== 0; tries++) {
+      if (tries > 120) throw new Error("the guest one-2101 does not start");
+      Bun.sleepSync(500);
+    }
+    return onHost(part);
+  } finally {
+    lab("exec", "virsh -q -c qemu:///system destroy one-2101 >/dev/null; rm -rf /var/lib/one/datastores/0/2101 /tmp/2101.xml");
+  }
 }
 
 function must(command: readonly string[]): void {

@@ -1,0 +1,90 @@
+// Every action that upstream does with virsh, against the virsh calls that upstream makes for it. On a Linux guest, as oneadmin.
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { compete, type Contest, type Row } from "./rows.ts";
+
+const LAUNCHERS = "/var/tmp/one/vmm/kvm";
+const DIRECTORY = "/var/lib/one/datastores/0/2101";
+const WORK = `/tmp/onevirt-bench-actions-${process.pid}`;
+const VIRSH = "virsh -q -c qemu:///system";
+const VM = "one-2101";
+const ROUNDS = 9;
+
+/** One action, or a pair that leaves the VM as it was, with the virsh calls of both. */
+interface Duel {
+  readonly name: string;
+  readonly ours: readonly string[];
+  readonly virsh: readonly string[];
+  /** The ratio that the specification promises: 1 for one call of virsh, 0.5 for three and more. */
+  readonly promised?: number;
+}
+
+const message = (inner: string) => `<VMM_DRIVER_ACTION_DATA><VM><ID>2101</ID><TEMPLATE>${inner}</TEMPLATE></VM><DATASTORE/></VMM_DRIVER_ACTION_DATA>`;
+const MAC = "02:00:0a:00:21:01";
+const FILES = {
+  disk: message("<DISK><ATTACH>YES</ATTACH><DISK_ID>1</DISK_ID><TYPE>FILE</TYPE><DRIVER>raw</DRIVER><TARGET>vdb</TARGET></DISK>"),
+  nic: message(`<NIC><ATTACH>YES</ATTACH><MAC>${MAC}</MAC><BRIDGE>onebr0</BRIDGE><TARGET>one-2101-1</TARGET><MODEL>virtio</MODEL></NIC>`),
+  resize: message("<MEMORY>128</MEMORY><VCPU>1</VCPU><RESIZE><MEMORY>129</MEMORY><VCPU>1</VCPU></RESIZE>"),
+  "disk.xml": `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${DIRECTORY}/bench.raw'/><target dev='vdb'/></disk>`,
+  "nic.xml": `<interface type='bridge'><source bridge='onebr0'/><mac address='${MAC}'/><target dev='one-2101-1'/><model type='virtio'/></interface>`,
+} as const;
+
+const file = (name: keyof typeof FILES) => `${WORK}/${name}`;
+const quiet = (line: string) => `${line} >/dev/null`;
+
+const DUELS: readonly Duel[] = [
+  {
+    name: "attach_disk, detach_disk",
+    ours: [`${LAUNCHERS}/attach_disk ${VM} ${DIRECTORY}/bench.raw vdb 1 '' 2101 h < ${file("disk")}`, `${LAUNCHERS}/detach_disk ${VM} ${DIRECTORY}/bench.raw vdb 1 2101 h`],
+    virsh: [quiet(`${VIRSH} dumpxml ${VM}`), `${VIRSH} attach-device ${VM} ${file("disk.xml")}`, `${VIRSH} detach-disk --domain ${VM} --target vdb`, quiet(`${VIRSH} dumpxml ${VM}`)],
+    promised: 1,
+  },
+  {
+    name: "attach_nic, detach_nic",
+    ours: [`${LAUNCHERS}/attach_nic ${VM} ${MAC} onebr0 virtio x x 2101 h < ${file("nic")}`, `${LAUNCHERS}/detach_nic ${VM} ${MAC} 2101 h < ${file("nic")}`],
+    virsh: [`${VIRSH} attach-device ${VM} ${file("nic.xml")}`, `${VIRSH} detach-interface --domain ${VM} --type bridge --mac ${MAC}`, quiet(`${VIRSH} domiflist ${VM}`)],
+    promised: 1,
+  },
+  { name: "resize (memory)", ours: [`${LAUNCHERS}/resize ${VM} 2101 h < ${file("resize")}`], virsh: [`${VIRSH} setmem ${VM} 131072`], promised: 1 },
+  {
+    name: "prereconfigure, reconfigure",
+    ours: [`${LAUNCHERS}/prereconfigure ${VM} sdz 2101 h`, `${LAUNCHERS}/reconfigure ${VM} sdz ${DIRECTORY}/bench.iso 2101 h`],
+    virsh: [quiet(`${VIRSH} domblklist ${VM}`), `${VIRSH} change-media ${VM} sdz --eject --force`, `${VIRSH} change-media ${VM} sdz ${DIRECTORY}/bench.iso --insert`],
+    promised: 1,
+  },
+  {
+    name: "snapshot_create, snapshot_delete",
+    ours: [`${LAUNCHERS}/snapshot_create ${VM} 0 2101 h`, `${LAUNCHERS}/snapshot_delete ${VM} snap-0 2101 h`],
+    virsh: [
+      quiet(`${VIRSH} metadata ${VM} http://opennebula.org/xmlns/libvirt/1.0 one`), `${VIRSH} snapshot-create-as ${VM} --name snap-0`, quiet(`${VIRSH} snapshot-dumpxml ${VM} snap-0`),
+      quiet(`${VIRSH} metadata ${VM} http://opennebula.org/xmlns/libvirt/1.0 one`), `${VIRSH} snapshot-delete ${VM} snap-0`, quiet(`${VIRSH} snapshot-list ${VM}`),
+    ],
+    promised: 1,
+  },
+  { name: "exec, exec_cancel", ours: [`${LAUNCHERS}/exec 2101 h true`, `${LAUNCHERS}/exec_cancel 2101 h`], virsh: [guestExec("true"), guestExec("kill")], promised: 1 },
+];
+
+/** Medians of all duels, with a guest that runs. */
+export function actions(): readonly Row[] {
+  mkdirSync(WORK, { recursive: true });
+  for (const [name, text] of Object.entries(FILES)) writeFileSync(`${WORK}/${name}`, text);
+  must(`truncate -s 4M ${DIRECTORY}/bench.raw ${DIRECTORY}/bench.iso; ${VIRSH} change-media ${VM} sdz ${DIRECTORY}/bench.iso --insert`);
+  try {
+    return compete("actions", DUELS.map(asContest), ROUNDS);
+  } finally {
+    rmSync(WORK, { recursive: true, force: true });
+  }
+}
+
+function asContest({ name, ours, virsh, promised }: Duel): Contest {
+  const command = (lines: readonly string[]) => ["sh", "-ec", lines.join("\n")];
+  return { name, command: command(ours.map(quiet)), against: { name: `${virsh.length} x virsh for ${name}`, command: command(virsh.map(quiet)) }, ...(promised === undefined ? {} : { promised }) };
+}
+
+function guestExec(program: string): string {
+  return quiet(`${VIRSH} qemu-agent-command ${VM} '{"execute":"guest-exec","arguments":{"path":"${program}","arg":[],"capture-output":true}}'`);
+}
+
+function must(line: string): void {
+  const { exitCode, stderr } = Bun.spawnSync(["sh", "-ec", line]);
+  if (exitCode !== 0) throw new Error(stderr.toString());
+}
