@@ -75,8 +75,8 @@ export interface SeriesPoint {
 
 /** Time series that forecasts are made of, in files that others read (monitoring.md 9.1). Errors: FILE_FAILED. */
 export interface SeriesStore {
-  /** Adds one point to each metric, and drops those that are older than `keepSeconds`. */
-  append(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): void;
+  /** Adds one point to each metric, and drops those that are older than `keepSeconds`. Gives the points that were the newest before. */
+  append(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): Readonly<Record<string, SeriesPoint>>;
   /** The last points of a metric, oldest first; none when nothing is known. */
   last(owner: SeriesOwner, metric: string, count: number): readonly SeriesPoint[];
   /** Removes files that nobody has written to since. */

@@ -14,18 +14,14 @@ const HOUR = 3600;
 export class SeriesDatabases implements SeriesStore {
   constructor(private readonly directory = DIRECTORY) {}
 
-  append(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): void {
-    const metrics = Object.entries(values).map(([metric, value]) => ({ table: tableOf(owner, metric), value }));
-    if (metrics.length === 0) return;
-    this.#using(owner, true, (database) => {
+  append(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): Readonly<Record<string, SeriesPoint>> {
+    const metrics = Object.entries(values).map(([metric, value]) => ({ metric, table: tableOf(owner, metric), value }));
+    if (metrics.length === 0) return {};
+    return this.#using(owner, true, (database) => {
       database.run("BEGIN IMMEDIATE");
-      for (const { table, value } of metrics) {
-        database.run(`CREATE TABLE IF NOT EXISTS ${table} (TIMESTAMP INTEGER PRIMARY KEY, VALUE REAL NOT NULL)`);
-        const newest = (database.query(`SELECT MAX(TIMESTAMP) AS newest FROM ${table}`).get() as { newest: number | null }).newest;
-        if (newest === null || Math.floor(newest / HOUR) !== Math.floor(at / HOUR)) database.run(`DELETE FROM ${table} WHERE TIMESTAMP < ?`, [at - keepSeconds]);
-        database.run(`INSERT OR REPLACE INTO ${table} VALUES (?, ?)`, [at, value]);
-      }
+      const before = metrics.map(({ metric, table, value }) => [metric, addPoint(database, table, { at, value }, keepSeconds)] as const);
       database.run("COMMIT");
+      return Object.fromEntries(before.filter((each): each is [string, SeriesPoint] => each[1] !== undefined));
     });
   }
 
@@ -68,4 +64,13 @@ function tableOf({ kind, id }: SeriesOwner, metric: string): string {
   const table = `${kind}_${id}_${metric}_monitoring`;
   if (!/^\w+$/.test(table)) throw new OnevirtError("BAD_INPUT", `Cannot keep the series ${JSON.stringify(table)}: its name is not plain`);
   return table;
+}
+
+/** Gives the newest point that was there before. */
+function addPoint(database: Database, table: string, { at, value }: SeriesPoint, keepSeconds: number): SeriesPoint | undefined {
+  database.run(`CREATE TABLE IF NOT EXISTS ${table} (TIMESTAMP INTEGER PRIMARY KEY, VALUE REAL NOT NULL)`);
+  const before = database.query(`SELECT TIMESTAMP AS at, VALUE AS value FROM ${table} ORDER BY TIMESTAMP DESC LIMIT 1`).get() as SeriesPoint | null;
+  if (before === null || Math.floor(before.at / HOUR) !== Math.floor(at / HOUR)) database.run(`DELETE FROM ${table} WHERE TIMESTAMP < ?`, [at - keepSeconds]);
+  database.run(`INSERT OR REPLACE INTO ${table} VALUES (?, ?)`, [at, value]);
+  return before ?? undefined;
 }

@@ -3,12 +3,15 @@ import { parseMeminfo } from "../codec/kernel-text.ts";
 import type { Context } from "../core/ports.ts";
 import { idleShare, totalCpu } from "../monitor/host-cpu.ts";
 import { cardTraffic } from "../monitor/host-network.ts";
+import { keepSeries, readSeriesSettings } from "../monitor/series.ts";
 import type { ProbeRequest } from "./probe.ts";
 
 /** Processor, memory and network of the host (monitoring.md 6.2), in whole numbers: oned drops others. What is not known is left out. */
-export async function run(_request: ProbeRequest, context: Context): Promise<string> {
+export async function run({ hostId }: ProbeRequest, context: Context): Promise<string> {
   const traffic = cardTraffic(context.files);
-  return attributeLines({ HYPERVISOR: "kvm", ...memoryOf(context.files.findText("/proc/meminfo") ?? ""), ...(await cpuOf(context)), NETRX: traffic?.rxBytes, NETTX: traffic?.txBytes });
+  const numbers = { ...memoryOf(context.files.findText("/proc/meminfo") ?? ""), ...(await cpuOf(context)), NETRX: traffic?.rxBytes, NETTX: traffic?.txBytes };
+  keepSeries({ kind: "host", id: hostId }, numbers, [], readSeriesSettings("host", context), context);
+  return attributeLines({ HYPERVISOR: "kvm", ...numbers });
 }
 
 /** KiB. The kernel's own estimate of what is available: page cache that cannot be dropped, tmpfs above all, is not free. */

@@ -16,6 +16,13 @@ export const probes = {
     limitSeconds: 5,
     load: () => import("./architecture.ts"),
   },
+  "host/system/clean_db": {
+    summary: "Remove the time series of VMs that are long gone",
+    category: "host/system",
+    file: "clean_db.rb",
+    limitSeconds: 10,
+    load: () => import("./clean-series.ts"),
+  },
   "host/system/cpu": {
     summary: "Report the processor's name",
     category: "host/system",
@@ -51,12 +58,26 @@ export const probes = {
     limitSeconds: 15,
     load: () => import("./memory-encryption.ts"),
   },
+  "host/system/monitor_ds": {
+    summary: "Report room in the datastores of this host",
+    category: "host/system",
+    file: "monitor_ds.rb",
+    limitSeconds: 40,
+    load: () => import("./datastores.ts"),
+  },
   "host/system/name": {
     summary: "Report the host's own name",
     category: "host/system",
     file: "name.sh",
     limitSeconds: 5,
     load: () => import("./host-name.ts"),
+  },
+  "host/system/nfs_automounted": {
+    summary: "Report where datastores that OpenNebula mounts come from",
+    category: "host/system",
+    file: "nfs_automounted.rb",
+    limitSeconds: 15,
+    load: () => import("./nfs-mounts.ts"),
   },
   "host/system/numa_host": {
     summary: "Report pages, cores and distances of each NUMA node",
@@ -100,6 +121,13 @@ export const probes = {
     limitSeconds: 10,
     load: () => import("./numa-usage.ts"),
   },
+  "host/monitor/prediction": {
+    summary: "Report network rates and forecasts of the host",
+    category: "host/monitor",
+    file: "prediction.sh",
+    limitSeconds: 10,
+    load: () => import("./host-prediction.ts"),
+  },
   "vm/status/state": {
     summary: "Report VMs whose state changed, or all at a sync",
     category: "vm/status",
@@ -113,6 +141,27 @@ export const probes = {
     file: "exec.rb",
     limitSeconds: 30,
     load: () => import("./vm-execution.ts"),
+  },
+  "vm/monitor/monitor_ds_vm": {
+    summary: "Report sizes of disks and their snapshots",
+    category: "vm/monitor",
+    file: "monitor_ds_vm.rb",
+    limitSeconds: 60,
+    load: () => import("./disk-sizes.ts"),
+  },
+  "vm/monitor/poll": {
+    summary: "Report processor, memory, network and disk use of all VMs, and what their guests tell",
+    category: "vm/monitor",
+    file: "poll.rb",
+    limitSeconds: 60,
+    load: () => import("./vm-usage.ts"),
+  },
+  "vm/snapshot/recovery": {
+    summary: "Take the snapshots from which VMs are recovered on another host",
+    category: "vm/snapshot",
+    file: "recovery.rb",
+    limitSeconds: 600,
+    load: () => import("./recovery-snapshots.ts"),
   },
 } as const satisfies Record<string, Probe>;
 

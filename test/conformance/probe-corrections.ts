@@ -34,7 +34,19 @@ export const CORRECTIONS: readonly Correction[] = [
     probe: "host/monitor/linux_usage", attribute: "FREEMEMORY", section: "15.12", why: "the same",
     right: (_recorded, recordings) => String(memory(recordings, "MemAvailable")),
   },
+  {
+    probe: "vm/monitor/poll", attribute: "VM/MONITOR/GUEST_NAME", section: "7.5", why: "objects are written in the notation of whichever Ruby there is",
+    right: (_recorded, recordings) => JSON.stringify(answer(recordings, "guest-get-host-name")),
+  },
+  {
+    probe: "vm/monitor/poll", attribute: "VM/MONITOR/GUEST_VCPUS", section: "7.5, 15.11", why: "quotes of objects in a list are not escaped, and oned drops all metrics of the VM",
+    right: (recorded, recordings) => (recorded.startsWith("error:") ? recorded : (answer(recordings, "guest-get-vcpus") as readonly unknown[]).map((each) => JSON.stringify(each)).join(", ")),
+  },
 ];
+
+function answer(recordings: Recordings, command: string): unknown {
+  return (JSON.parse(recordings.input(`guest-agent-${command}.json`)) as { readonly return: unknown }).return;
+}
 
 function usableModels(xml: string): readonly string[] {
   const custom = /<mode name='custom' supported='yes'>([^]*?)<\/mode>/.exec(xml)?.[1] ?? "";

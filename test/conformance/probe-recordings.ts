@@ -47,7 +47,14 @@ export function saidIn(text: string): readonly Said[] {
 
 function decoded(name: string, value: string): readonly Said[] {
   if (!/\/(IMPORT_TEMPLATE|MONITOR)$/.test(name)) return [{ name, value }];
-  return saidIn(Buffer.from(value, "base64").toString("utf8")).map((each) => ({ name: `${name}/${each.name}`, value: each.value }));
+  const text = Buffer.from(value, "base64").toString("utf8");
+  const inner = name.endsWith("/MONITOR") && /^\w+="/.test(text) ? attributesIn(text) : saidIn(text);
+  return inner.map((each) => ({ name: `${name}/${each.name}`, value: each.value }));
+}
+
+/** Lines `NAME="value"`, read by line: upstream writes some that oned's parser refuses. */
+function attributesIn(text: string): readonly Said[] {
+  return [...text.matchAll(/^(\w+)="(.*)"$/gm)].map(([, name = "", value = ""]) => ({ name, value: value.replaceAll('\\"', '"') }));
 }
 
 /** Files of a tree as the recordings write them: `./path = content` with bars for line ends, `./path -> target`, `./path/`. */

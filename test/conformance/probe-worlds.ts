@@ -78,3 +78,45 @@ function mergedClasses(classes: readonly string[]): readonly string[] {
   }
   return [...bySection].map(([heading, entries]) => `${heading}\n${entries.map((entry) => `${entry}\n`).join("")}`);
 }
+
+/** Guests as the recordings' inputs show them: agents that answer, and two cards in the one that OpenNebula gave some (golden/probes/README.md). */
+export function guestsOf(recordings: Recordings, guestAgentConfiguration: string | undefined): World {
+  const world = recordedHost(recordings);
+  world.files.put("/sys/bus/pci/devices/0000:41:00.0/vendor", "0x10de\n");
+  for (const [file, value] of [["device", "0x2235"], ["class", "0x030200"]] as const) world.files.put(`/sys/bus/pci/devices/0000:41:00.0/${file}`, `${value}\n`);
+  const disabled = ":enabled: false\n:commands:\n  :vm_qemu_ping: one-$vm_id '{\"execute\":\"guest-ping\"}' --timeout 5\n";
+  world.files.put("/var/tmp/one/etc/im/kvm-probes.d/guestagent.conf", guestAgentConfiguration ?? disabled);
+  for (const { uuid } of domainsOf(recordings)) world.processes.put(uuid, { residentKiB: 40_000, swapKiB: 8, cpuTicks: 100 });
+  world.processes.ticks = 1000;
+  world.clock.after(1000, () => void (world.processes.ticks += 200));
+  const { agent } = world.hypervisor.parts;
+  for (const name of recordings.names("inputs").filter((each) => each.startsWith("guest-agent-")))
+    agent.set(name.slice("guest-agent-".length, -".json".length), (JSON.parse(recordings.input(name)) as { readonly return: unknown }).return);
+  agent.set("guest-exec", { pid: 7 });
+  agent.set("guest-exec-status", { exited: true, exitcode: 0, "out-data": Buffer.from("GPU-1, 40, 12, 71.25, 10240\nGPU-2, 61, 20, 80.50, 8192\n").toString("base64") });
+  return world;
+}
+
+/** Datastores as the recorded answer shows them, with the disks whose sizes were recorded, and room as `df` saw it. */
+export function storageOf(recordings: Recordings): World {
+  const world = recordedHost(recordings);
+  const root = "/var/lib/one/datastores";
+  const mib = 1024 * 1024;
+  const [total = 0, used = 0, available = 0] = recordings.input("df-B1M-P.txt").trim().split("\n").at(-1)?.split(/\s+/).slice(1, 4).map(Number) ?? [];
+  world.storage.spaces.set("/", { total: total * mib, used: used * mib, available: available * mib });
+  for (const [, id = "", replica] of (recordings.text("host/system-monitor_ds.txt") ?? "").matchAll(/^DS = \[ ID = (\d+),(REPLICA_CACHE)?/gm)) {
+    world.files.put(`${root}/${id}/.monitor`, replica === undefined ? "ssh\n" : "replica\n");
+    if (replica !== undefined) {
+      world.files.put(`${root}/${id}/0123abcd-4567`, "image");
+      world.storage.onDisk.set(`${root}/${id}`, 5 * mib + 4096);
+    }
+  }
+  const decoded = recordings.text("vm-monitor/04-monitor_ds_vm.decoded") ?? "";
+  for (const [, vm = "", disks = ""] of decoded.matchAll(/--- VM (\d+)\n([^]*?)(?=---|$)/g)) {
+    for (const [, disk, size] of disks.matchAll(/DISK_SIZE = \[ ID=(\d+), SIZE=(\d+)\]/g)) {
+      world.files.put(`${root}/0/${vm}/disk.${disk}`, "x");
+      world.storage.onDisk.set(`${root}/0/${vm}/disk.${disk}`, Number(size) * mib - 4096);
+    }
+  }
+  return world;
+}

@@ -126,6 +126,8 @@ export class FakeParts {
       this.active(uuid);
       this.asked.push(json);
       const { execute } = JSON.parse(json) as { execute: string };
+      if (!this.agent.has(execute) && this.agent.size > 0)
+        throw new OnevirtError("LIBVIRT_FAILED", `Cannot ask the guest agent of domain ${uuid}: it does not know ${execute}`, { libvirt: { code: 1, domain: 10, text: `internal error: unable to execute QEMU agent command '${execute}': The command ${execute} has not been found` } });
       if (!this.agent.has(execute)) throw new OnevirtError("AGENT_UNRESPONSIVE", `Cannot ask the guest agent of domain ${uuid}: QEMU guest agent is not connected`);
       const answer = this.agent.get(execute);
       return JSON.stringify({ return: typeof answer === "function" ? (answer as (json: unknown) => unknown)(JSON.parse(json)) : answer });

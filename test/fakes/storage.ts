@@ -46,12 +46,17 @@ export class FakeSeries implements SeriesStore {
   readonly points = new Map<string, SeriesPoint[]>();
   broken = false;
 
-  append({ kind, id }: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): void {
+  append({ kind, id }: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): Readonly<Record<string, SeriesPoint>> {
     if (this.broken) throw new OnevirtError("FILE_FAILED", "Cannot write: no space left on the device");
+    const before: Record<string, SeriesPoint> = {};
     for (const [metric, value] of Object.entries(values)) {
       const key = `${kind} ${id} ${metric}`;
-      this.points.set(key, [...(this.points.get(key) ?? []).filter((point) => point.at >= at - keepSeconds && point.at !== at), { at, value }]);
+      const known = this.points.get(key) ?? [];
+      const newest = known.at(-1);
+      if (newest) before[metric] = newest;
+      this.points.set(key, [...known.filter((point) => point.at >= at - keepSeconds && point.at !== at), { at, value }]);
     }
+    return before;
   }
 
   last({ kind, id }: SeriesOwner, metric: string, count: number): readonly SeriesPoint[] {

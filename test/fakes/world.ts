@@ -47,7 +47,7 @@ export function given({ domains = [], files = {}, kvmrc = {}, onevirt = {}, vers
   const fakeFiles = new FakeFiles(files);
   return {
     clock, hypervisor, locks, others,
-    hypervisorAt: (uri) => others.get(uri) ?? unreachable(uri, clock),
+    hypervisorAt: (uri) => others.get(uri) ?? (uri === hypervisor.uri ? hypervisor : unreachable(uri, clock)),
     settings: { ...settings, kvmrc: { ...settings.kvmrc, ...kvmrc }, onevirt: { ...settings.onevirt, ...onevirt } },
     generation: generationOf(version), tree: "/var/tmp/one", randomHex: () => "0".repeat(64),
     files: fakeFiles, storage: new FakeStorage(fakeFiles), series: new FakeSeries(), commands: new FakeCommands(), processes: new FakeProcesses(), state: new FakeState(), root: new FakeRoot(), log: new FakeLog(),
