@@ -5,6 +5,8 @@ import { type MigrationOptions, readMigrationOptions } from "../migration/option
 import { type MigrationRequest, readRequest } from "../migration/request.ts";
 import type { ActionInput } from "./action.ts";
 import { compactMemoryOnStop } from "./compact-memory.ts";
+import { moveDatastore } from "./datastore-move.ts";
+import { sameDirectory } from "./host-path.ts";
 import { migrateVm } from "./migration-run.ts";
 import { syncTime } from "./sync-time.ts";
 import { deployIdOf } from "./target.ts";
@@ -12,6 +14,11 @@ import { deployIdOf } from "./target.ts";
 /** Moves a running VM to another host (actions.md 7.12). Runs on the source. */
 export async function run(input: ActionInput, context: Context): Promise<string> {
   const { request, options } = await readMigration(input, context);
+  const change = datastoreChange(request);
+  if (change) {
+    await moveDatastore(request.ref, change.from, change.to, context);
+    return "";
+  }
   using destination = context.hypervisorAt(request.destinationUri);
   const { uuid, how } = await migrateVm({ request, options, context, destination, journal: new Journal(context.files, context.settings.onevirt.STATE_DIRECTORY) });
   if (how === "moved") await syncTime(uuid, { ...context, hypervisor: destination });
@@ -28,6 +35,11 @@ export async function readMigration({ arguments: args, stdin }: ActionInput, { s
     compressed: message?.text("VM/TEMPLATE/FEATURES/MIGRATE_COMPRESSED") ?? "",
   });
   return { request, options: withAddress(asked, request, settings.onevirt.MIGRATE_URI) };
+}
+
+/** The same host and another directory: the datastore changes, not the host. */
+function datastoreChange({ source, destination, sourceDirectory: from, destinationDirectory: to }: MigrationRequest): { readonly from: string; readonly to: string } | undefined {
+  return source === destination && from !== undefined && to !== undefined && !sameDirectory(from, to) ? { from, to } : undefined;
 }
 
 /** MIGRATE_URI, unless MIGRATE_OPTIONS names an address. */

@@ -1,5 +1,4 @@
-import { basename, dirname, join, normalize } from "node:path";
-import { OnevirtError } from "../core/errors.ts";
+import { dirname, join, normalize } from "node:path";
 import type { Context, MigrationParameters } from "../core/ports.ts";
 import { DestinationFiles } from "../migration/destination-files.ts";
 import { type PlannedDisk, sentFor } from "../migration/disks.ts";
@@ -8,6 +7,7 @@ import type { MigrationOptions } from "../migration/option-reader.ts";
 import { MIGRATE, PARAMETER } from "../migration/options.ts";
 import type { MigrationRequest } from "../migration/request.ts";
 import { resolveLink } from "./disk-links.ts";
+import { readImage } from "./image-info.ts";
 
 /** One thing to make on the destination, and what takes it back. */
 interface Making {
@@ -44,7 +44,7 @@ async function makingsOf({ disk, plan }: PlannedDisk, there: DestinationFiles, c
   if (plan.need === "nothing" || disk.path === undefined) return [];
   const path = normalize(resolveLink(disk.path, context.files)); // the link itself is made with all links
   if (plan.need === "copy" && plan.make === "image") {
-    const bytes = await virtualSize(path, context);
+    const { bytes } = await readImage(path, context);
     return [directory(dirname(path), there), { path, make: () => there.createImage(path, disk.format, bytes) }];
   }
   const sent = plan.need === "send" ? path : sentFor(path);
@@ -69,22 +69,6 @@ function links(from: string, to: string, there: DestinationFiles, { files }: Con
 /** Documents of the VM and its snapshots. */
 function documents(from: string, { files }: Context): readonly string[] {
   return files.names(from).filter((name) => name.endsWith(".xml")).map((name) => join(from, name));
-}
-
-async function virtualSize(path: string, { commands, settings, deadline }: Context): Promise<number> {
-  const { exitCode, stdout, stderr } = await commands.run([...settings.kvmrc.QEMU_IMG, "info", "--force-share", "--output=json", path], deadline);
-  const size = exitCode === 0 ? sizeIn(stdout) : undefined;
-  if (size !== undefined) return size;
-  throw new OnevirtError("COMMAND_FAILED", `Cannot find the size of "${basename(path)}": ${stderr.trim().split("\n").at(-1) || "qemu-img gave no virtual-size"}`);
-}
-
-function sizeIn(json: string): number | undefined {
-  try {
-    const size = (JSON.parse(json) as { "virtual-size"?: unknown })["virtual-size"];
-    return typeof size === "number" ? size : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The options with the disks that QEMU copies. What MIGRATE_OPTIONS says of disks wins. */

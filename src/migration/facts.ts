@@ -25,7 +25,11 @@ export interface MigrationFacts {
   readonly machineRefused: Answer<string>;
   /** How the CPU of the guest compares with the destination's; undefined where it does not matter. */
   readonly cpu: Answer<CpuComparison> | undefined;
+  /** Whether the kernel of this host keeps unprivileged programs, QEMU among them, from what post-copy needs. */
+  readonly userfaultsDenied: boolean;
 }
+
+const USERFAULTS = "/proc/sys/vm/unprivileged_userfaultfd";
 
 /** Where the facts come from. */
 export interface Witnesses {
@@ -50,6 +54,7 @@ export async function gatherFacts(domain: DomainStatus, shared: boolean, { sourc
   return {
     domain, there, sameName, snapshots, cpu, sameHost, disks: planDisks(readDisks(root), shared, files), hostDevices: hostDevicesOf(root),
     virtiofs: findAll(root, "devices", "filesystem", "driver").some(({ attributes }) => attributes.type === "virtiofs"), machine: type.machine ?? "", machineRefused: sameMachine,
+    userfaultsDenied: files.findText(USERFAULTS)?.trim() === "0",
   };
 }
 

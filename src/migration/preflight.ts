@@ -17,7 +17,7 @@ type Check = (facts: MigrationFacts, request: MigrationRequest, options: Migrati
 const SAFE_CACHE: ReadonlySet<string> = new Set(["none", "directsync"]);
 
 /** All checks, in the order in which they are told. */
-const CHECKS: readonly Check[] = [hosts, destinationDomain, machineAndCpu, devices, disks, snapshots];
+const CHECKS: readonly Check[] = [hosts, destinationDomain, machineAndCpu, devices, disks, snapshots, postcopy];
 
 /** Every reason to refuse a migration, and what else should be known, as a pure function of what both sides said. */
 export function preflight(facts: MigrationFacts, request: MigrationRequest, options: MigrationOptions): readonly Finding[] {
@@ -76,6 +76,10 @@ function disks({ disks: planned }: MigrationFacts, { shared, sourceDirectory, de
 function snapshots({ snapshots: names, disks: planned }: MigrationFacts) {
   const copied = planned.filter(({ plan }) => plan.need === "copy").map(({ disk }) => disk.target);
   return [names.length > 0 && copied.length > 0 ? refusal(`the VM has system snapshots (${names.join(", ")}) inside images that would be copied (${copied.join(", ")}), and the copy would be without them: delete them, or migrate with the VM off`) : undefined];
+}
+
+function postcopy({ userfaultsDenied }: MigrationFacts, _request: MigrationRequest, { postcopy: asked }: MigrationOptions) {
+  return [asked && userfaultsDenied ? warning("post-copy needs the sysctl vm.unprivileged_userfaultfd=1 on both hosts, unless QEMU runs as root; here it is 0") : undefined];
 }
 
 function plain(path: string): string {

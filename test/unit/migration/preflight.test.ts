@@ -11,7 +11,7 @@ const request: MigrationRequest = { ref: UUID, source: "hosta", destination: "ho
 const options = (...words: string[]) => readMigrationOptions(words, { autoConverge: "", compressed: "" });
 const facts: MigrationFacts = {
   domain: { name: "one-7", uuid: UUID, id: 1, state: "running", reason: 1 }, disks: [], hostDevices: [], virtiofs: false, snapshots: [], sameHost: { value: false }, there: undefined, sameName: undefined,
-  machine: "pc-q35-7.2", machineRefused: { value: "" }, cpu: { value: "identical" },
+  machine: "pc-q35-7.2", machineRefused: { value: "" }, cpu: { value: "identical" }, userfaultsDenied: false,
 };
 const disk = { target: "vda", type: "file", device: "disk", format: "qcow2", cache: "none", readOnly: false, shareable: false, path: "/ds/0/7/disk.0", hasBackingFile: false };
 const shared = { need: "nothing", because: "the datastore is shared" } as const;
@@ -48,6 +48,7 @@ describe("preflight of a migration", () => {
     expect(texts({ virtiofs: true, there: facts.domain, hostDevices: ["a", "b"] }).length).toBe(4);
     const cached = { disks: [{ disk: { ...disk, cache: "writeback" }, plan: shared }] };
     expect([texts(cached, {}, "--unsafe"), texts(cached, {}, "--copy-storage-all"), texts({ disks: [{ disk: { ...disk, cache: "default", readOnly: true }, plan: shared }] })]).toEqual([[], [], []]);
+    expect([texts({ userfaultsDenied: true }), texts({ userfaultsDenied: true }, {}, "--postcopy").length]).toEqual([[], 1]);
     expect(texts({ there: { ...facts.domain, state: "shutoff" }, sameName: { ...facts.domain, state: "shutoff" } })).toEqual([]); // only a definition of its own
   });
 });
