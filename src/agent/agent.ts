@@ -5,18 +5,20 @@ import { Deadline } from "../core/deadline.ts";
 import { messageOf } from "../core/errors.ts";
 import type { MonitorConfiguration, ProbePeriods } from "../core/monitor-configuration.ts";
 import type { Context, LifecycleEvent, LifecycleWatch } from "../core/ports.ts";
+import { remember } from "../monitor/remember.ts";
 import type { ProbeCategory, ProbeRequest } from "../probes/probe.ts";
-import { forgetSync, noteEvent, startOver } from "../probes/vm-status.ts";
+import { forgetSync, noteEvent, startOver, stateSource, withoutSync } from "../probes/vm-status.ts";
 import { Loop } from "./loop.ts";
 import type { AgentWorld } from "./ports.ts";
-import { probePass } from "./probe-pass.ts";
+import { Probes } from "./probe-pass.ts";
 import { Sender } from "./sender.ts";
-import { type AgentStatus, writeStatus } from "./status.ts";
+import { type AgentStatus, quarantined, STATUS_NAME } from "./status.ts";
 
 interface Row {
   readonly category: ProbeCategory;
   readonly type: MonitorMessageType;
-  readonly period: keyof ProbePeriods;
+  /** Its period by the configuration, or in seconds. */
+  readonly period: keyof ProbePeriods | number;
   /** Its failure puts the whole host into ERROR at the front-end. */
   readonly ofHost?: true;
 }
@@ -28,7 +30,7 @@ const ROWS: readonly Row[] = [
   { category: "vm/status", type: "STATE_VM", period: "STATE_VM" },
   { category: "vm/execution", type: "EXEC_VM", period: "EXEC_VM" },
   { category: "vm/monitor", type: "MONITOR_VM", period: "MONITOR_VM" },
-  { category: "vm/snapshot", type: "MONITOR_VM", period: "MONITOR_VM" },
+  { category: "vm/snapshot", type: "MONITOR_VM", period: 60 },
 ];
 const BEACON: Row = { category: "host/beacon", type: "BEACON_HOST", period: "BEACON_HOST" };
 
@@ -39,6 +41,12 @@ const PATIENCE = 3;
 const STILL_PERIODS = 4;
 const STILL_SECONDS = 120;
 
+/** A start must end within the driver's 90 s; what has not answered by then is left out. */
+const FIRST_ANSWER_MS = 45_000;
+
+/** A complete report that is older may lack a VM that has been deployed since, and OpenNebula would power that off (monitoring.md 10.2). */
+const FRESH_MS = 3000;
+
 const ENDING_MS = 500;
 const LISTEN_SECONDS = 10;
 const LISTEN_AGAIN_MS = 5000;
@@ -46,6 +54,7 @@ const LISTEN_AGAIN_MS = 5000;
 /** The agent of one host. */
 export class Agent {
   readonly #sender: Sender;
+  readonly #probes: Probes;
   readonly #loops: readonly Loop[];
   readonly #problems = new Map<string, string>();
   readonly #failedPasses = new Map<string, number>();
@@ -58,27 +67,29 @@ export class Agent {
   constructor(
     private readonly request: ProbeRequest,
     configuration: MonitorConfiguration,
-    private readonly world: AgentWorld,
+    world: AgentWorld,
   ) {
-    this.#context = world.contextFor(60);
+    this.#context = world.contextFor("vm/status", 60);
+    this.#probes = new Probes(request, world, this.#context.clock);
     this.#startedMs = this.#context.clock.monotonicMs();
     const key: KeyObject | undefined = configuration.publicKey === undefined ? undefined : readPublicKey(configuration.publicKey);
     this.#sender = new Sender(configuration.hostId, key, world.transport, this.#context.clock);
-    const loop = (row: Row, work: () => Promise<void>) => new Loop(row.category, configuration.periods[row.period], this.#context.clock, work);
+    const loop = (row: Row, work: () => Promise<void>) => new Loop(row.category, typeof row.period === "number" ? row.period : configuration.periods[row.period], this.#context.clock, work);
     this.#loops = [...ROWS.map((row) => loop(row, () => this.#pass(row))), loop(BEACON, () => this.#beacon())];
     startOver(request.hostId, this.#context);
   }
 
   /** Everything once, as one document (monitoring.md 4.5): what failed is left out, and said in the log. */
   async firstAnswer(): Promise<string> {
-    const parts: string[] = [];
-    for (const { category, type } of ROWS) {
-      const { text, failures } = await probePass(category, this.request, this.world);
-      this.#note(category, failures);
-      if (text !== "" || failures.length === 0) parts.push(`<${type}>${Buffer.from(text || "\n").toString("base64")}</${type}>\n`);
-    }
+    const parts = await Promise.all(ROWS.map((row) => Promise.race([this.#part(row), this.#context.clock.sleep(FIRST_ANSWER_MS).then(() => "")])));
     forgetSync(this.request.hostId, this.#context); // whether it arrives is not known
     return `<MONITOR_MESSAGES>${parts.join("")}<TIMESTAMP>${Math.floor(this.#context.clock.nowMs() / 1000)}</TIMESTAMP></MONITOR_MESSAGES>\n`;
+  }
+
+  async #part({ category, type }: Row): Promise<string> {
+    const { text, failures } = await this.#probes.pass(category);
+    this.#note(category, failures);
+    return text === "" && failures.length > 0 ? "" : `<${type}>${Buffer.from(text || "\n").toString("base64")}</${type}>\n`;
   }
 
   /** Runs the loops and listens to events until it is stopped. */
@@ -97,7 +108,10 @@ export class Agent {
   }
 
   async #pass(row: Row): Promise<void> {
-    const { text, failures } = await probePass(row.category, this.request, this.world);
+    const began = this.#context.clock.monotonicMs();
+    const pass = await this.#probes.pass(row.category);
+    const { failures } = pass;
+    const text = row.type === "STATE_VM" && this.#context.clock.monotonicMs() - began > FRESH_MS ? this.#withoutSync(pass.text) : pass.text;
     this.#note(row.category, failures);
     const failed = failures.length > 0 && text.trim() === "";
     const inARow = failed ? (this.#failedPasses.get(row.category) ?? 0) + 1 : 0;
@@ -105,6 +119,13 @@ export class Agent {
     if (failed && row.ofHost && inARow < PATIENCE) throw new Error(failures.join("; ")); // tried again soon, and not told
     if (!failed && text.trim() === "") return;
     await this.#send(row.type, !failed, failed ? failures.join("; ") : text.trim());
+  }
+
+  /** Changes are true however late they come; completeness is not, and comes with a later pass. */
+  #withoutSync(text: string): string {
+    const changes = withoutSync(text);
+    if (changes !== text) forgetSync(this.request.hostId, this.#context);
+    return changes;
   }
 
   async #send(type: MonitorMessageType, success: boolean, text: string): Promise<void> {
@@ -120,7 +141,7 @@ export class Agent {
   /** A sign of life only when all loops live: a host that looks healthy is. */
   async #beacon(): Promise<void> {
     const status = this.#status();
-    writeStatus(this.#context.state, status);
+    remember(STATUS_NAME, status, this.#context);
     if (!status.healthy) return this.#context.log.log("ERROR", `No beacon is sent: ${this.#still().join(", ")} stand still`);
     await this.#send(BEACON.type, true, String(Math.floor(this.#context.clock.nowMs() / 1000)));
   }
@@ -149,7 +170,7 @@ export class Agent {
 
   #hear(event: LifecycleEvent): void {
     this.#events++;
-    noteEvent(event);
+    noteEvent(event, this.#context);
     const loop = this.#loopOf("vm/status");
     loop?.ask();
     if (event.kind === "stopped") void this.#context.clock.sleep(ENDING_MS).then(() => loop?.ask()); // its process may need a moment
@@ -176,7 +197,7 @@ export class Agent {
     const now = clock.monotonicMs();
     return {
       pid: process.pid, driver: this.request.driver, hostId: this.request.hostId, hostName: this.request.hostName, build: buildInfo.buildId, writtenAt: new Date(clock.nowMs()).toISOString(),
-      healthy: this.#still().length === 0, messages: { ...this.#sender.counts }, events: this.#events, listening: this.#listening,
+      healthy: this.#still().length === 0, states: stateSource(), quarantined: quarantined(this.#context.state, clock.nowMs()), messages: { ...this.#sender.counts }, events: this.#events, listening: this.#listening,
       loops: this.#loops.map(({ name, periodSeconds, lastSuccessMs }) => ({
         category: name, periodSeconds, ageSeconds: lastSuccessMs === undefined ? undefined : Math.round((now - lastSuccessMs) / 1000), lastProblem: this.#problems.get(name),
       })),

@@ -1,4 +1,5 @@
 import type { Context } from "../core/ports.ts";
+import type { ProbeCategory } from "../probes/probe.ts";
 
 /** Where messages go. Both reject when the message certainly did not leave. */
 export interface Transport {
@@ -18,6 +19,6 @@ export interface AgentWorld {
   readonly transport: Transport;
   /** The executable files of a category's directory, in the byte order of their names. */
   readonly filesOf: (category: string) => readonly ForeignProbe[];
-  /** A context with this much time. */
-  readonly contextFor: (seconds: number) => Context;
+  /** A context with this much time. States have a libvirt thread of their own: nothing that waits for a QEMU is before them. */
+  readonly contextFor: (category: ProbeCategory, seconds: number) => Context;
 }

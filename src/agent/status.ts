@@ -19,19 +19,27 @@ export interface AgentStatus {
   /** Wall clock, ISO 8601. */
   readonly writtenAt: string;
   readonly healthy: boolean;
+  /** Who says which VMs run; processes do when libvirt does not answer. */
+  readonly states: "libvirt" | "processes";
+  /** UUIDs of VMs whose QEMU does not answer, and is not asked for a while. */
+  readonly quarantined: readonly string[];
   readonly loops: readonly LoopStatus[];
   readonly messages: { readonly sent: number; readonly failed: number };
   readonly events: number;
   readonly listening: boolean;
 }
 
-const NAME = "agent-status";
-
-export function writeStatus(state: StateStore, status: AgentStatus): void {
-  state.write(NAME, status);
-}
+/** Where it is kept between two looks, outside the synced tree. */
+export const STATUS_NAME = "agent-status";
 
 /** What the agent said last; undefined when there never was one. */
 export function readStatus(state: StateStore): AgentStatus | undefined {
-  return state.read(NAME) as AgentStatus | undefined;
+  return state.read(STATUS_NAME) as AgentStatus | undefined;
+}
+
+/** VMs that the statistics pass by for now (monitor/block-stats.ts). */
+export function quarantined(state: StateStore, nowMs: number): readonly string[] {
+  const known = state.read("quarantine");
+  if (typeof known !== "object" || known === null) return [];
+  return Object.entries(known as Readonly<Record<string, { readonly until?: unknown } | undefined>>).filter(([, entry]) => typeof entry?.until === "number" && entry.until > nowMs).map(([uuid]) => uuid);
 }

@@ -7,6 +7,7 @@ import { readMonitorConfiguration } from "../codec/monitor-configuration.ts";
 import { contextOf, findTree, readGeneration, readSettings, type Surroundings } from "../context.ts";
 import { messageOf, OnevirtError } from "../core/errors.ts";
 import type { MonitorConfiguration } from "../core/monitor-configuration.ts";
+import type { Log } from "../core/ports.ts";
 import { logLine } from "../core/report.ts";
 import { HostFiles } from "../host/files.ts";
 import { MonitorSocket } from "../host/monitor-socket.ts";
@@ -22,6 +23,9 @@ const ONE_DB = "/var/tmp/one_db";
 
 /** The first answer must come within the driver's 90 s. */
 const ANSWER_MS = 80_000;
+
+/** systemd-tmpfiles removes what nobody has touched for long (monitoring.md 14). */
+const KEEP_AGAIN_MS = 12 * 3600 * 1000;
 const REPLACED_LOOK_MS = 60_000;
 
 /** What the front-end expects of a start that failed. */
@@ -71,9 +75,9 @@ function whoIs([driver = "", hostId = "", hostName = ""]: readonly string[]): Id
 /** Ends older agents, starts ours apart from this process, and passes its first answer on. */
 async function start({ driver, hostId, hostName }: Identity): Promise<number> {
   const configuration = await Bun.stdin.text();
-  const mark = agentMark(driver, hostId, hostName);
+  const mark = agentMark(ownTree(), driver, hostId, hostName);
   await endAgents(mark);
-  const log = openSync(join(prepared(ONE_DB), "agent.log"), "w", 0o640);
+  const log = openLog();
   // Its command line ends with the mark, so that upstream's control script can stop it after a way back.
   const child = Bun.spawn({ cmd: [process.execPath, "agent", "run", ...mark.split(" ")], env: { ...process.env }, stdin: Buffer.from(configuration), stdout: "pipe", stderr: log, detached: true });
   const answer = await Promise.race([firstLines(child.stdout), child.exited.then(() => ""), Bun.sleep(ANSWER_MS).then(() => "")]);
@@ -83,7 +87,7 @@ async function start({ driver, hostId, hostName }: Identity): Promise<number> {
     return 0;
   }
   child.kill("SIGKILL");
-  throw new OnevirtError("NOT_DONE", `the agent gave no first answer: ${(new HostFiles().findText(join(ONE_DB, "agent.log")) ?? "").trim().split("\n").at(-1) ?? ""}`);
+  throw new OnevirtError("NOT_DONE", `The agent gave no first answer: ${(new HostFiles().findText(join(ONE_DB, "agent.log")) ?? "").trim().split("\n").at(-1) ?? ""}`);
 }
 
 async function firstLines(stream: ReadableStream<Uint8Array>): Promise<string> {
@@ -101,25 +105,33 @@ async function run(identity: Identity): Promise<number> {
   const configuration = await readMonitorConfiguration(text, process.env.SSH_CLIENT);
   const surroundings = surround();
   const { settings } = await readSettings(surroundings);
-  using context = contextOf(settings, surroundings, { readOnly: false, limitSeconds: null });
-  keepForOthers(text, configuration);
-  using socket = new MonitorSocket(configuration.address, configuration.port);
-  using _resident = new ResidentServer(residentSocket(process.env.ONEVIRT_RESIDENT), new HostFiles(), startThread);
+  const open = () => contextOf(settings, surroundings, { readOnly: false, limitSeconds: null });
+  // A call that waits for a QEMU holds its thread: states have a libvirt of their own, and so has the host.
+  using states = open();
+  using host = open();
+  using vms = open();
+  const contexts = { states, host, vms };
+  keepForOthers(text, configuration, surroundings.log);
+  using socket = await MonitorSocket.open(configuration.address, configuration.port);
+  using _resident = lendThreads(surroundings.log);
   const request: ProbeRequest = { ...identity, configuration };
   const world: AgentWorld = {
     transport: socket,
     filesOf: (category) => programs(surroundings.tree, identity, category, text),
-    contextFor: (seconds) => ({ ...context, deadline: context.deadline.within(seconds) }),
+    contextFor: (category, seconds) => {
+      const context = contexts[category === "vm/status" ? "states" : category.startsWith("host/") ? "host" : "vms"];
+      return { ...context, deadline: context.deadline.within(seconds) };
+    },
   };
   const agent = new Agent(request, configuration, world);
   process.on("SIGUSR1", () => agent.refreshSystem());
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   process.on("SIGTERM", end); // nothing that a pass is waiting for needs to be waited for
   console.log(await agent.firstAnswer());
-  const watch = watchExecutable(() => replace(identity, text));
+  const timers = [watchExecutable(() => replace(identity, text)), every(KEEP_AGAIN_MS, () => keepForOthers(text, configuration, surroundings.log))];
   await Promise.race([agent.run(), ended]);
   agent.stop();
-  clearInterval(watch);
+  for (const timer of timers) clearInterval(timer);
   return 0;
 }
 
@@ -128,15 +140,31 @@ function programs(tree: string, { driver, hostId, hostName }: Identity, category
   return probeFiles(directory).map((file) => ({ file, run: () => runProbe([join(directory, file), driver, String(hostId), hostName], join(tree, "im", `${driver}.d`), configuration) }));
 }
 
-/** Files that other programs of the host read (monitoring.md 4.3, 8.5). */
-function keepForOthers(text: string, { address, port, publicKey, periods }: MonitorConfiguration): void {
+/** Actions borrow our libvirt threads; without that they start their own. */
+function lendThreads(log: Log): Disposable {
+  try {
+    return new ResidentServer(residentSocket(process.env.ONEVIRT_RESIDENT), new HostFiles(), startThread);
+  } catch (error) {
+    log.log("WARN", `Actions cannot borrow the libvirt threads of the agent: ${messageOf(error)}`);
+    return { [Symbol.dispose]: () => undefined };
+  }
+}
+
+/** Files that other programs of the host read (monitoring.md 4.3, 8.5). A disk that is full or read-only is no reason not to report. */
+function keepForOthers(text: string, { address, port, publicKey, periods }: MonitorConfiguration, log: Log): void {
   const files = new HostFiles();
   const names = ["BEACON_HOST", "SYSTEM_HOST", "MONITOR_HOST", "STATE_VM", "EXEC_VM", "MONITOR_VM"] as const;
   const lines = [
     "NETWORK = [", `    MONITOR_ADDRESS = "${address}",`, `    PORT            = ${port},`, `    PUBKEY          = "${(publicKey ?? "").trim()}",`, "]", "",
     "PROBES_PERIOD = [", ...names.map((name) => `    ${name.padEnd(14)} = ${periods[name]},`), "]", "",
   ];
-  const keep = (name: string, content: string) => files.writeAtomic(join(ONE_DB, name), content, 0o640, { flush: false });
+  const keep = (name: string, content: string): void => {
+    try {
+      files.writeAtomic(join(ONE_DB, name), content, 0o640, { flush: false });
+    } catch (error) {
+      log.log("WARN", messageOf(error));
+    }
+  };
   keep("config", text);
   keep("etc/monitord.conf", lines.join("\n"));
   keep(".monitor_client.pid", String(process.pid));
@@ -145,10 +173,14 @@ function keepForOthers(text: string, { address, port, publicKey, periods }: Moni
 /** A new executable under our name: the next agent is started from it, and ends this one. */
 function watchExecutable(replaced: () => void): ReturnType<typeof setInterval> {
   const started = identityOf(process.execPath);
-  const timer = setInterval(() => {
+  return every(REPLACED_LOOK_MS, () => {
     const now = identityOf(process.execPath);
     if (now !== undefined && now !== started) replaced();
-  }, REPLACED_LOOK_MS);
+  });
+}
+
+function every(ms: number, work: () => void): ReturnType<typeof setInterval> {
+  const timer = setInterval(work, ms);
   timer.unref();
   return timer;
 }
@@ -167,7 +199,7 @@ function identityOf(path: string): string | undefined {
 }
 
 async function stop({ driver, hostId, hostName }: Identity): Promise<number> {
-  await endAgents(agentMark(driver, hostId, hostName));
+  await endAgents(agentMark(ownTree(), driver, hostId, hostName));
   return 0;
 }
 
@@ -176,7 +208,7 @@ async function status(json: boolean): Promise<number> {
   const { settings } = await readSettings(surroundings);
   const { state } = contextOf(settings, surroundings, { readOnly: true, limitSeconds: 5 });
   const known = readStatus(state);
-  const runs = known !== undefined && otherAgents(agentMark(known.driver, known.hostId, known.hostName)).includes(known.pid);
+  const runs = known !== undefined && otherAgents(agentMark(surroundings.tree, known.driver, known.hostId, known.hostName)).includes(known.pid);
   if (json) console.log(JSON.stringify({ running: runs, ...(known ?? {}) }, null, 2));
   else console.log(known ? describe(known, runs) : "No agent has run on this host.");
   return runs ? 0 : 1;
@@ -187,16 +219,27 @@ function describe(known: NonNullable<ReturnType<typeof readStatus>>, runs: boole
   return [
     `Agent of host ${known.hostId} (${known.hostName}, ${known.driver}), process ${known.pid}: ${runs ? (known.healthy ? "runs" : "runs, but a loop stands still") : "does not run"}`,
     `As of ${known.writtenAt}: ${known.messages.sent} messages sent, ${known.messages.failed} failed; ${known.events} events, ${known.listening ? "listening" : "not listening"}`,
+    ...(known.states === "processes" ? ["libvirt does not answer: states come from processes and pid files"] : []),
+    ...(known.quarantined.length > 0 ? [`Not asked for statistics, because their QEMU did not answer: ${known.quarantined.join(", ")}`] : []),
     ...known.loops.map(({ category, periodSeconds, ageSeconds, lastProblem }) => `  ${category.padEnd(14)} every ${String(periodSeconds).padStart(4)} s, last ${age(ageSeconds)}${lastProblem ? `; ${lastProblem}` : ""}`),
   ].join("\n");
 }
 
 function surround(): Surroundings {
-  const tree = findTree(process.env, process.execPath);
+  const tree = ownTree();
   return { tree, trace: undefined, tracer: undefined, generation: readGeneration(tree), log: { log: (severity, text) => console.error(`${new Date().toISOString()} ${logLine(severity, "agent", text)}`) } };
 }
 
-function prepared(directory: string): string {
-  new HostFiles().makeDirectory(directory, 0o755);
-  return directory;
+function ownTree(): string {
+  return findTree(process.env, process.execPath);
+}
+
+/** Where the agent complains; nowhere, when /var/tmp takes no file. */
+function openLog(): number | "ignore" {
+  try {
+    new HostFiles().makeDirectory(ONE_DB, 0o755);
+    return openSync(join(ONE_DB, "agent.log"), "w", 0o640);
+  } catch {
+    return "ignore";
+  }
 }

@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import { createConnection } from "node:net";
+import { OnevirtError } from "../core/errors.ts";
 
 /** How long a message may take: a front-end that takes connections and reads nothing must not hold a loop. */
 const TCP_MS = 10_000;
@@ -9,11 +10,19 @@ const UDP_MS = 5_000;
 export class MonitorSocket implements Disposable {
   readonly #socket;
 
-  constructor(
+  /** Resolves the name once, as onemonitord's agents have always done; the error names what does not resolve. */
+  static async open(name: string, port: number): Promise<MonitorSocket> {
+    const [first] = await Bun.dns.lookup(name, { socketType: "udp" }).catch(() => []);
+    if (!first) throw new OnevirtError("NOT_DONE", `Cannot report to "${name}": the name does not resolve`);
+    return new MonitorSocket(first.address, port, first.family);
+  }
+
+  private constructor(
     private readonly address: string,
     private readonly port: number,
+    family: 4 | 6,
   ) {
-    this.#socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+    this.#socket = createSocket(family === 6 ? "udp6" : "udp4");
     this.#socket.on("error", () => undefined); // a refused datagram: nobody listens, and the next message says so again
     this.#socket.unref();
   }

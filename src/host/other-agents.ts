@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
 
-/** Where upstream's agent is, as its command line shows it: whoever wants to stop an agent looks for this (monitoring.md 3.3). */
-export function agentMark(driver: string, hostId: number, hostName: string): string {
-  return `/var/tmp/one/im/${driver}.d/monitord-client.rb ${driver} ${hostId} ${hostName}`;
+/** Where upstream's agent is, as its command line shows it: whoever wants to stop an agent of this tree looks for this (monitoring.md 3.3). */
+export function agentMark(tree: string, driver: string, hostId: number, hostName: string): string {
+  return `${realPath(tree)}/im/${driver}.d/monitord-client.rb ${driver} ${hostId} ${hostName}`;
 }
 
 const GRACE_MS = 2000;
@@ -35,5 +35,13 @@ function signal(pid: number, name: NodeJS.Signals): void {
     process.kill(pid, name);
   } catch {
     return; // it has ended, or is somebody else's
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }

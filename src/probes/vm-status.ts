@@ -1,6 +1,7 @@
 import { Deadline } from "../core/deadline.ts";
 import { hasCode, messageOf, type OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus, LifecycleEvent } from "../core/ports.ts";
+import { remember } from "../monitor/remember.ts";
 import { type Absence, type LedgerRow, pass } from "../monitor/state-ledger.ts";
 import { vmIdOf, vmStateOf } from "../monitor/vm-state.ts";
 import type { ProbeRequest } from "./probe.ts";
@@ -22,27 +23,59 @@ interface Kept {
   readonly rows: readonly LedgerRow[];
   /** Monotonic seconds; a boot makes it meaningless, and then everything is said again. */
   readonly lastSync: number;
+  /** Since when a sync waits. */
+  readonly dueSince?: number;
 }
 
-/** Domains that libvirt has just said to have stopped, by UUID, with the detail of the event. */
-export const stopped = new Map<string, number>();
+/** With this file the scripts of upstream are back, which take no lock. */
+const SWITCH = "/etc/onevirt/off";
 
-/** Remembers an event for the next pass. */
-export function noteEvent({ uuid, kind, detail }: LifecycleEvent): void {
+/** Actions that bring VMs into being; a list from such a moment may lack one that OpenNebula will soon believe in. */
+const BIRTHS: ReadonlySet<string> = new Set(["deploy", "restore"]);
+
+/** A sync waits this many of its periods for a moment without births; they may follow each other without end. */
+const MOST_PERIODS = 2;
+
+/** Domains that libvirt has just said to have stopped, by UUID, with the detail of the event. */
+const stopped = new Map<string, number>();
+
+/** Domains whose end was begun while an action had their lock: the action answers for it, also when it has ended before the next pass. */
+const acted = new Set<string>();
+
+let source: "libvirt" | "processes" = "libvirt";
+
+/** Who answered the last pass. */
+export function stateSource(): "libvirt" | "processes" {
+  return source;
+}
+
+/** Remembers an event for the next pass. Locks are looked at now: an action may give its lock back a moment after the end of the VM. */
+export function noteEvent({ uuid, name, kind, detail }: LifecycleEvent, { locks }: Pick<Context, "locks">): void {
+  if (kind === "started") {
+    stopped.delete(uuid);
+    acted.delete(uuid);
+  }
+  if (kind === "shutdown" || kind === "stopped") if (locks.holder(uuid) ?? locks.holder(name)) acted.add(uuid);
   if (kind === "stopped") stopped.set(uuid, detail);
-  else if (kind === "started") stopped.delete(uuid);
+}
+
+/** A report without the claim that it is complete. */
+export function withoutSync(text: string): string {
+  return text.replace(/^SYNC_STATE=yes\nMISSING_STATE=POWEROFF\n/, "");
 }
 
 /** What was reported last did not arrive: the next pass says everything. */
-export function forgetSync(hostId: number, { state }: Context): void {
-  const kept = read(hostId, state);
-  if (kept) state.write(nameOf(hostId), { ...kept, lastSync: LONG_AGO });
+export function forgetSync(hostId: number, context: Context): void {
+  const kept = read(hostId, context.state);
+  if (kept) keep(hostId, { ...kept, lastSync: LONG_AGO }, context);
 }
 
 /** A new process has a new clock: times of the one before mean nothing, states and missing counts do. */
-export function startOver(hostId: number, { state }: Context): void {
-  const rows = (read(hostId, state)?.rows ?? []).filter((row) => row.state !== "POWEROFF").map(({ uuid, id, state: known, missing }) => ({ uuid, id, state: known, missing, since: LONG_AGO }));
-  state.write(nameOf(hostId), { rows, lastSync: LONG_AGO });
+export function startOver(hostId: number, context: Context): void {
+  const rows = (read(hostId, context.state)?.rows ?? []).filter((row) => row.state !== "POWEROFF").map(({ uuid, id, state: known, missing }) => ({ uuid, id, state: known, missing, since: LONG_AGO }));
+  stopped.clear();
+  acted.clear();
+  keep(hostId, { rows, lastSync: LONG_AGO }, context);
 }
 
 /**
@@ -52,22 +85,42 @@ export function startOver(hostId: number, { state }: Context): void {
 export async function run({ hostId, configuration }: ProbeRequest, context: Context): Promise<string> {
   const now = context.clock.monotonicMs() / 1000;
   const kept = read(hostId, context.state);
+  const due = kept === undefined || now < kept.lastSync || now > kept.lastSync + configuration.periods.SYNC_STATE_VM;
+  const dueSince = due ? Math.min(kept?.dueSince ?? now, now) : undefined;
+  const mayWait = dueSince === undefined || now - dueSince < MOST_PERIODS * configuration.periods.SYNC_STATE_VM;
+  const before = birth(context);
   const listed = await list(context);
-  const sync = "domains" in listed && (kept === undefined || kept.lastSync > now || now > kept.lastSync + configuration.periods.SYNC_STATE_VM);
+  const sync = "domains" in listed && due && !(mayWait && (before || birth(context)));
   const seen = "domains" in listed ? listed.domains.flatMap(managed) : stillRunning(kept?.rows ?? [], context);
-  const { rows, changes } = pass(kept?.rows ?? [], { seen, now, sync, timesMissing: TIMES_MISSING, absence: absenceIn(context, "domains" in listed ? undefined : listed.error) });
-  const next: Kept = { rows, lastSync: sync ? now : (kept?.lastSync ?? LONG_AGO) };
-  if (JSON.stringify(next) !== JSON.stringify(kept)) context.state.write(nameOf(hostId), next);
-  for (const { uuid } of changes) stopped.delete(uuid);
+  const { rows, changes } = pass(kept?.rows ?? [], { seen, now, sync, timesMissing: TIMES_MISSING, absence: absenceIn(context, kept?.rows ?? [], "domains" in listed ? undefined : listed.error) });
+  const next: Kept = { rows, lastSync: sync ? now : (kept?.lastSync ?? LONG_AGO), ...(sync || dueSince === undefined ? {} : { dueSince }) };
+  if (JSON.stringify(next) !== JSON.stringify(kept)) keep(hostId, next, context);
+  forgetEvents(new Set(rows.map(({ uuid }) => uuid)), changes.map(({ uuid }) => uuid));
   return [...(sync ? ["SYNC_STATE=yes", "MISSING_STATE=POWEROFF"] : []), ...changes.map(({ id, uuid, state }) => `VM = [ ID="${id}", DEPLOY_ID="${uuid}",  STATE="${state}" ]`)].map((line) => `${line}\n`).join("");
+}
+
+/** Whether an action brings a VM into being just now. */
+function birth({ locks }: Context): boolean {
+  return locks.holders().some(({ action }) => BIRTHS.has(action));
+}
+
+/** Events of VMs that have been reported, or are none of ours, mean nothing any more. */
+function forgetEvents(known: ReadonlySet<string>, reported: readonly string[]): void {
+  for (const uuid of reported) stopped.delete(uuid);
+  for (const uuid of stopped.keys()) if (!known.has(uuid)) stopped.delete(uuid);
+  for (const uuid of acted) if (!known.has(uuid)) acted.delete(uuid);
 }
 
 async function list({ hypervisor, clock, log }: Context): Promise<{ readonly domains: readonly DomainStatus[] } | { readonly error: OnevirtError }> {
   try {
-    return { domains: await hypervisor.list(Deadline.after(LIST_SECONDS, clock)) };
+    const domains = await hypervisor.list(Deadline.after(LIST_SECONDS, clock));
+    if (source !== "libvirt") log.log("INFO", "libvirt lists the VMs again");
+    source = "libvirt";
+    return { domains };
   } catch (error) {
     if (!hasCode(error, "LIBVIRT_UNREACHABLE", "CONNECTION_LOST", "TIMED_OUT")) throw error;
-    log.log("WARN", `libvirt does not list the VMs (${messageOf(error)}): their processes are looked at instead`);
+    if (source === "libvirt") log.log("WARN", `libvirt does not list the VMs (${messageOf(error)}): their processes and pid files are looked at instead`);
+    source = "processes";
     return { error };
   }
 }
@@ -79,30 +132,47 @@ function managed(domain: DomainStatus) {
 
 /** Without libvirt, a VM whose process runs is as it was. */
 function stillRunning(rows: readonly LedgerRow[], { processes }: Context) {
-  const running = processes.qemu();
-  return rows.filter(({ uuid, state }) => state !== "POWEROFF" && running.has(uuid)).map(({ id, uuid, state }) => ({ id, uuid, state }));
+  const lives = livesBy(processes);
+  return rows.filter((row) => row.state !== "POWEROFF" && lives(row)).map(({ id, uuid, state }) => ({ id, uuid, state }));
+}
+
+/** Whether a VM has a process: by its UUID on a command line, else by libvirt's pid file. /proc is read when somebody is asked for first. */
+function livesBy(processes: Context["processes"]): (row: Pick<LedgerRow, "id" | "uuid">) => boolean {
+  let running: ReadonlySet<string> | undefined;
+  return ({ id, uuid }) => (running ??= new Set(processes.qemu().keys())).has(uuid) || processes.pidFile(`one-${id}`) !== undefined;
 }
 
 /** Gone needs a process that is gone, and libvirt's word or a daemon that is known to be down; a daemon that hangs says nothing. */
-function absenceIn({ processes, locks }: Context, error: OnevirtError | undefined): (uuid: string) => Absence {
-  const running = processes.qemu();
-  const held = new Set(locks.holders().map(({ uuid }) => uuid));
+function absenceIn({ processes, locks, files }: Context, rows: readonly LedgerRow[], error: OnevirtError | undefined): (uuid: string) => Absence {
+  const lives = livesBy(processes);
+  const byUuid = new Map(rows.map((row) => [row.uuid, row]));
   return (uuid) => {
+    const row = byUuid.get(uuid);
     const detail = stopped.get(uuid);
     if (detail !== undefined && LEFT.has(detail)) return "left";
-    if (held.has(uuid)) {
-      stopped.delete(uuid); // the action answers for it; afterwards only long absence counts
+    if (locks.holder(uuid) ?? (row && locks.holder(`one-${row.id}`))) {
+      acted.add(uuid); // the action answers for it; afterwards only long absence counts
       return "held";
     }
-    if (running.has(uuid)) return "alive";
+    if (row && lives(row)) return "alive";
     if (error?.code === "TIMED_OUT") return "unsure";
-    return detail === undefined ? "absent" : "ended";
+    return detail === undefined || acted.has(uuid) || files.kind(SWITCH) !== undefined ? "absent" : "ended";
   };
 }
 
+/** States of this process, by where they are kept: a disk that is full or read-only costs what a restart would need, not the report. */
+const memory = new WeakMap<Context["state"], Map<number, Kept>>();
+
 function read(hostId: number, state: Context["state"]): Kept | undefined {
+  const remembered = memory.get(state)?.get(hostId);
+  if (remembered) return remembered;
   const kept = state.read(nameOf(hostId)) as Partial<Kept> | undefined;
   return Array.isArray(kept?.rows) ? { rows: kept.rows, lastSync: typeof kept.lastSync === "number" ? kept.lastSync : LONG_AGO } : undefined;
+}
+
+function keep(hostId: number, kept: Kept, context: Context): void {
+  memory.set(context.state, (memory.get(context.state) ?? new Map<number, Kept>()).set(hostId, kept));
+  remember(nameOf(hostId), kept, context);
 }
 
 function nameOf(hostId: number): string {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { DEFAULT_PERIODS } from "../../../src/core/monitor-configuration.ts";
-import { forgetSync, noteEvent, run, startOver, stopped } from "../../../src/probes/vm-status.ts";
+import { forgetSync, noteEvent, run, startOver, stateSource } from "../../../src/probes/vm-status.ts";
 import { given, type World } from "../../fakes/world.ts";
 
 const [A, B] = ["aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", "bbbbbbbb-bbbb-4ccc-8ddd-eeeeeeeeeeee"];
@@ -9,9 +9,9 @@ const request = { driver: "kvm", hostId: 3, hostName: "h", configuration: { data
 const look = (world: World) => run(request, world);
 const line = (id: number, uuid: string, state: string) => `VM = [ ID="${id}", DEPLOY_ID="${uuid}",  STATE="${state}" ]\n`;
 const SYNC = "SYNC_STATE=yes\nMISSING_STATE=POWEROFF\n";
-const endOf = (uuid: string, detail: number) => noteEvent({ uuid, name: "", kind: "stopped", detail });
+const endOf = (world: World, uuid: string, detail: number) => noteEvent({ uuid, name: "", kind: "stopped", detail }, world);
 
-beforeEach(() => stopped.clear());
+beforeEach(() => startOver(0, given()));
 
 describe("vm/status", () => {
   test("vm/status says everything first, then changes only, in upstream's form", async () => {
@@ -38,7 +38,7 @@ describe("vm/status", () => {
     world.clock.pass(60_000);
     await look(world);
     world.hypervisor.end(A);
-    endOf(A, 1);
+    endOf(world, A, 1);
     const processLives = await look(world);
     world.processes.end(A);
     expect([processLives, await look(world), await look(world)]).toEqual(["", line(1, A, "POWEROFF"), ""]);
@@ -48,7 +48,7 @@ describe("vm/status", () => {
     using world = given({ domains: VMS });
     await look(world);
     world.hypervisor.end(A);
-    endOf(A, detail);
+    endOf(world, A, detail);
     expect([await look(world), await look(world)]).toEqual(["", ""]);
   });
 
@@ -56,13 +56,71 @@ describe("vm/status", () => {
     using world = given({ domains: VMS });
     await look(world);
     world.hypervisor.end(A);
-    endOf(A, 1);
+    endOf(world, A, 1);
     const release = world.locks.hold(A, "one-1", "shutdown");
     const held = await look(world);
     release();
     const after = [];
     for (let passes = 0; passes < 6; passes++) after.push(await look(world));
     expect([held, after]).toEqual(["", ["", "", "", "", "", line(1, A, "POWEROFF")]]);
+  });
+
+  test.each(["shutdown", "stopped"] as const)("vm/status leaves an end to the action that had the lock at the event (%s), also when it has ended since", async (kind) => {
+    using world = given({ domains: VMS });
+    await look(world);
+    const release = world.locks.hold(A, "one-1", "cancel");
+    noteEvent({ uuid: A, name: "one-1", kind, detail: 1 }, world);
+    release();
+    world.hypervisor.end(A);
+    endOf(world, A, 1);
+    const after = [];
+    for (let passes = 0; passes < 6; passes++) after.push(await look(world));
+    expect(after).toEqual(["", "", "", "", "", line(1, A, "POWEROFF")]);
+  });
+
+  test("vm/status does not hurry while upstream's scripts are switched on: they take no lock", async () => {
+    using world = given({ domains: VMS, files: { "/etc/onevirt/off": "" } });
+    await look(world);
+    world.hypervisor.end(A);
+    endOf(world, A, 1);
+    expect(await look(world)).toBe("");
+  });
+
+  test("vm/status does not claim to be complete while a VM is being deployed, but not for ever", async () => {
+    using world = given({ domains: VMS });
+    await look(world);
+    world.clock.pass(60_000);
+    await look(world);
+    world.clock.pass(121_000);
+    const release = world.locks.hold("dddddddd-bbbb-4ccc-8ddd-eeeeeeeeeeee", "one-3", "deploy");
+    const busy = await look(world);
+    world.clock.pass(361_000);
+    const long = await look(world);
+    release();
+    expect([busy, long.startsWith(SYNC)]).toEqual(["", true]);
+  });
+
+  test("vm/status believes a pid file when the command line of the process cannot be read", async () => {
+    using world = given({ domains: VMS });
+    world.processes.pidFiles.set("one-1", 4711);
+    await look(world);
+    world.clock.pass(60_000);
+    await look(world);
+    world.hypervisor.end(A);
+    endOf(world, A, 5);
+    const lives = await look(world);
+    world.processes.pidFiles.clear();
+    expect([lives, await look(world)]).toEqual(["", line(1, A, "POWEROFF")]);
+  });
+
+  test("vm/status says who answers, and once that libvirt does not", async () => {
+    using world = given({ domains: VMS });
+    world.hypervisor.fails("list", "TIMED_OUT", { times: 2 });
+    await look(world);
+    await look(world);
+    const meanwhile = stateSource();
+    await look(world);
+    expect([meanwhile, stateSource(), world.log.lines.length]).toEqual(["processes", "libvirt", 2]);
   });
 
   test("vm/status without libvirt says nothing of VMs whose processes run, and never syncs", async () => {

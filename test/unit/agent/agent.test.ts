@@ -1,0 +1,174 @@
+import { describe, expect, test } from "bun:test";
+import { Agent } from "../../../src/agent/agent.ts";
+import type { ForeignProbe } from "../../../src/agent/ports.ts";
+import { readStatus } from "../../../src/agent/status.ts";
+import { DEFAULT_PERIODS, type MonitorConfiguration } from "../../../src/core/monitor-configuration.ts";
+import { given, type Given } from "../../fakes/world.ts";
+import { HandClock } from "./clock.ts";
+import { decode } from "./wire.ts";
+
+const UUID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+const configuration: MonitorConfiguration = { hostId: 3, address: "", port: 1, publicKey: undefined, periods: DEFAULT_PERIODS, datastoreLocation: "/d" };
+
+/** An agent whose directories hold these programs (a text is what one prints; "!" begins an error), and what the front-end hears. */
+function agentOf(programs: Readonly<Record<string, string | (() => Promise<string>)>>, more: Given = {}) {
+  const clock = new HandClock();
+  const world = given({ domains: [{ name: "one-1", uuid: UUID }], ...more });
+  const heard: { at: number; by: string; type: string; status: string; timestamp: number; text: string }[] = [];
+  const front = { down: false, tcpHangs: false };
+  const take = (by: string) => async (message: string) => {
+    if (by === "tcp" && front.tcpHangs) await clock.sleep(10_000);
+    if (front.down || (by === "tcp" && front.tcpHangs)) throw new Error("connection refused");
+    const { type, status, timestamp, text } = decode(message);
+    heard.push({ at: clock.monotonicMs() / 1000, by, type, status, timestamp, text });
+  };
+  const filesOf = (category: string): readonly ForeignProbe[] => Object.entries(programs).filter(([path]) => path.slice(0, path.lastIndexOf("/")) === category).map(([path, does]) => ({ file: path.slice(path.lastIndexOf("/") + 1), run: async () => resultOf(typeof does === "string" ? does : await does()) }));
+  const agent = new Agent({ driver: "kvm", hostId: 3, hostName: "h", configuration }, configuration, { transport: { udp: take("udp"), tcp: take("tcp") }, filesOf, contextFor: () => ({ ...world, clock }) });
+  const texts = (type: string) => heard.filter((each) => each.type === type).map(({ text }) => text);
+  return { agent, clock, world, heard, front, texts };
+}
+
+function resultOf(text: string) {
+  return text.startsWith("!") ? { exitCode: 3, stdout: "lost", stderr: `${text.slice(1)}\n` } : { exitCode: 0, stdout: text, stderr: "" };
+}
+
+const STATE = { "vm/status/state.rb": "own" };
+
+describe("Agent.firstAnswer()", () => {
+  const part = (answer: string, type: string) => [...answer.matchAll(new RegExp(`<${type}>([^<]*)</${type}>`, "g"))].map(([, text = ""]) => Buffer.from(text, "base64").toString());
+
+  test("firstAnswer() holds all categories in upstream's order, and a line end for an empty one", async () => {
+    const { agent } = agentOf({ ...STATE, "host/system/a.sh": "A=1\n", "host/system/b.sh": "B=2" });
+    const answer = await agent.firstAnswer();
+    expect([answer.replace(/>[\w+/=]+</g, "><").replaceAll("\n", " ").trim(), part(answer, "SYSTEM_HOST"), part(answer, "STATE_VM")] as unknown[]).toEqual([
+      "<MONITOR_MESSAGES><SYSTEM_HOST></SYSTEM_HOST> <MONITOR_HOST></MONITOR_HOST> <STATE_VM></STATE_VM> <EXEC_VM></EXEC_VM> <MONITOR_VM></MONITOR_VM> <MONITOR_VM></MONITOR_VM> <TIMESTAMP></TIMESTAMP></MONITOR_MESSAGES>",
+      ["A=1\nB=2\n"], [`SYNC_STATE=yes\nMISSING_STATE=POWEROFF\nVM = [ ID="1", DEPLOY_ID="${UUID}",  STATE="RUNNING" ]\n`],
+    ]);
+  });
+
+  test("firstAnswer() leaves out what failed, and what does not come back, and says so", async () => {
+    const { agent, clock, world } = agentOf({ "host/system/a.sh": "!no lspci", "host/monitor/b.sh": () => new Promise<string>(() => undefined), "vm/monitor/c.sh": "VM = []" });
+    const answer = agent.firstAnswer();
+    await clock.pass(50);
+    expect([part(await answer, "SYSTEM_HOST"), part(await answer, "MONITOR_HOST"), part(await answer, "MONITOR_VM"), world.log.lines]).toEqual([[], [], ["VM = []\n", "\n"], ["WARN: Error executing a.sh: no lspci"]]);
+  });
+});
+
+describe("Agent.run()", () => {
+  test("run() sends each category at its period, states by TCP", async () => {
+    const { agent, clock, heard } = agentOf({ ...STATE, "host/monitor/a.sh": "A=1", "vm/snapshot/b.sh": "VM=1", "vm/execution/none.sh": "\n" });
+    void agent.run();
+    await clock.pass(125);
+    agent.stop();
+    const times = (type: string) => heard.filter((each) => each.type === type).map(({ at, by }) => `${at} ${by}`);
+    expect([times("MONITOR_HOST"), times("BEACON_HOST"), times("STATE_VM"), times("MONITOR_VM"), times("EXEC_VM")]).toEqual([["0 udp", "120 udp"], ["0 udp", "30 udp", "60 udp", "90 udp", "120 udp"], ["0 tcp"], ["0 udp", "60 udp", "120 udp"], []]);
+  });
+
+  test("run() sends what is known when one probe fails, and of the host what it said before", async () => {
+    let broken = false;
+    const sick = async () => (broken ? "!gone" : "PCI=1\n");
+    const { agent, clock, texts } = agentOf({ "host/system/a.sh": "A=1\n", "host/system/pci.sh": sick, "host/monitor/m.sh": sick, "host/monitor/n.sh": "N=1\n" });
+    void agent.run();
+    await clock.pass(1);
+    broken = true;
+    agent.refreshSystem();
+    await clock.pass(120);
+    agent.stop();
+    expect([texts("SYSTEM_HOST"), texts("MONITOR_HOST")]).toEqual([["A=1\nPCI=1", "A=1\nPCI=1"], ["PCI=1\nN=1", "N=1"]]);
+  });
+
+  test("run() calls a host broken only when everything has failed three times; a VM category at once", async () => {
+    const { agent, clock, heard } = agentOf({ "host/monitor/a.sh": "!no luck", "vm/monitor/b.sh": "!none" });
+    void agent.run();
+    await clock.pass(3);
+    agent.stop();
+    expect(heard.filter(({ status }) => status === "FAILURE").map(({ at, type, text }) => [at, type, text])).toEqual([[0, "MONITOR_VM", "Error executing b.sh: none"], [2, "MONITOR_HOST", "Error executing a.sh: no luck"]]);
+  });
+
+  test("run() leaves a program alone that does not come back, and everything else goes on", async () => {
+    let starts = 0;
+    const stuck = () => new Promise<string>(() => void starts++);
+    const { agent, clock, texts } = agentOf({ ...STATE, "vm/monitor/a.sh": stuck, "vm/monitor/b.sh": "VM=1" });
+    void agent.run();
+    await clock.pass(200);
+    agent.stop();
+    expect({ starts, last: texts("MONITOR_VM").at(-1), beacons: texts("BEACON_HOST").length }).toEqual({ starts: 1, last: "VM=1", beacons: 7 });
+  });
+
+  test("run() sends no beacon while a loop stands still", async () => {
+    const { agent, clock, front, heard } = agentOf({ ...STATE, "host/monitor/a.sh": "A=1" });
+    front.tcpHangs = true; // states do not leave: nobody may believe that this host is well
+    void agent.run();
+    await clock.pass(400);
+    agent.stop();
+    expect(heard.filter(({ type }) => type === "BEACON_HOST").map(({ at }) => at)).toEqual([0, 30, 60, 90, 120]);
+  });
+
+  test("run() says a change of state again that could not be sent", async () => {
+    const { agent, clock, front, texts, world } = agentOf(STATE);
+    void agent.run();
+    await clock.pass(41);
+    front.down = true;
+    world.hypervisor.become(UUID, "paused", 1);
+    await clock.pass(8);
+    front.down = false;
+    await clock.pass(5);
+    agent.stop();
+    expect(texts("STATE_VM").slice(1)).toEqual([`SYNC_STATE=yes\nMISSING_STATE=POWEROFF\nVM = [ ID="1", DEPLOY_ID="${UUID}",  STATE="SUSPENDED" ]`]);
+  });
+
+  test("run() does not call a report complete that a slow program has made old", async () => {
+    const late: { clock?: HandClock } = {};
+    const { agent, clock, texts } = agentOf({ ...STATE, "vm/status/z.sh": async () => (await late.clock?.sleep(4000), "Z=1") });
+    late.clock = clock;
+    void agent.run();
+    await clock.pass(5);
+    agent.stop();
+    expect(texts("STATE_VM")).toEqual([`VM = [ ID="1", DEPLOY_ID="${UUID}",  STATE="RUNNING" ]\nZ=1`]);
+  });
+
+  test("run() never sends a time that is before one that it has sent", async () => {
+    const { agent, clock, heard } = agentOf({});
+    void agent.run();
+    await clock.pass(31);
+    clock.step = -3_600_000;
+    await clock.pass(60);
+    agent.stop();
+    expect(heard.map(({ timestamp }) => timestamp - 1_700_000_000)).toEqual([0, 30, 30, 30]);
+  });
+
+  test("run() sends a message that no datagram holds by TCP", async () => {
+    const { agent, clock, heard } = agentOf({ "vm/monitor/a.sh": Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("base64") });
+    void agent.run();
+    await clock.pass(1);
+    agent.stop();
+    expect(heard.filter(({ type }) => type === "MONITOR_VM").map(({ by }) => by)).toEqual(["tcp"]);
+  });
+
+  test("run() reports an end that libvirt tells at once, though the disk is full", async () => {
+    const { agent, clock, texts, world } = agentOf(STATE);
+    void agent.run();
+    await clock.pass(41);
+    world.state.full = true;
+    world.hypervisor.end(UUID);
+    world.hypervisor.tell({ uuid: UUID, name: "one-1", kind: "stopped", detail: 1 });
+    await clock.pass(0.1);
+    const soon = texts("STATE_VM").at(-1);
+    await clock.pass(20);
+    agent.stop();
+    expect({ soon, beacons: texts("BEACON_HOST").length }).toEqual({ soon: `VM = [ ID="1", DEPLOY_ID="${UUID}",  STATE="POWEROFF" ]`, beacons: 3 });
+  });
+
+  test("run() listens again when libvirtd was away", async () => {
+    const { agent, clock, world } = agentOf(STATE);
+    void agent.run();
+    await clock.pass(1);
+    world.hypervisor.loseListeners();
+    await clock.pass(30);
+    const status = readStatus(world.state);
+    world.hypervisor.tell({ uuid: UUID, name: "one-1", kind: "suspended", detail: 0 });
+    await clock.pass(30);
+    agent.stop();
+    expect([status?.listening, readStatus(world.state)?.events, readStatus(world.state)?.states]).toEqual([true, 1, "libvirt"]);
+  });
+});
