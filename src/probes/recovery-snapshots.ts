@@ -53,6 +53,7 @@ function frequency(vm: XmlElement, diskId: string): string | undefined {
 
 async function take(diskId: string, argv: readonly string[], { commands, deadline }: Context): Promise<string> {
   const { exitCode, stdout, stderr } = await commands.run(argv, deadline);
-  const result = exitCode === 0 ? `TIMESTAMP=${quoted(stdout.trim())}` : `MSG=${quoted(`ERROR ${(stderr || stdout).trim()}`)}`;
+  const reason = (stderr.trim() || stdout.trim()).replace(/^ERROR:? */, "");
+  const result = exitCode === 0 ? `TIMESTAMP=${quoted(stdout.trim())}` : `MSG=${quoted(`ERROR ${reason}`)}`;
   return `DISK_RECOVERY_SNAPSHOT = [ ID=${diskId}, ${result} ]`;
 }
