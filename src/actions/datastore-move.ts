@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
-import { replaceTexts } from "../codec/xml-edit.ts";
+import { serializeXml } from "../codec/xml-serialize.ts";
 import { parseXml } from "../codec/xml.ts";
 import { messageOf, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
@@ -108,10 +108,11 @@ async function takeBack(domain: DomainStatus, done: readonly MovingDisk[], conte
   return left.length === 0 ? "" : `; ${left.join("; ")}: remove neither directory`;
 }
 
-/** Later snapshots and vGPUs are looked for where the metadata says (actions.md 7.12 defect 6). */
+/** Later snapshots and vGPUs are looked for where the metadata says (actions.md 7.12 defect 6). libvirt gives the element without its prefix, and takes it so. */
 async function tellDirectory({ uuid, name }: DomainStatus, to: string, { hypervisor, deadline, log }: Context): Promise<void> {
   const metadata = await hypervisor.metadata(uuid, NAMESPACE, deadline);
   if (metadata === undefined) return log.log("WARN", `"${name}" has no metadata of OpenNebula: its directory cannot be noted`);
-  const changed = replaceTexts(metadata, "system_datastore", to);
-  await hypervisor.setMetadata(uuid, NAMESPACE, KEY, changed, deadline);
+  const root = parseXml(metadata, `the metadata of "${name}"`);
+  const children = root.children.map((child) => (typeof child === "object" && child.name === "system_datastore" ? { ...child, children: [to] } : child));
+  await hypervisor.setMetadata(uuid, NAMESPACE, KEY, serializeXml({ ...root, children }), deadline);
 }

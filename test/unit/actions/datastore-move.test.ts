@@ -18,7 +18,7 @@ const info = (path: string) => `qemu-img info --force-share --output=json ${path
 
 /** A VM with two disks of its own; a pivot changes the document, as libvirt does. */
 function world(devices = disk("vda", `${FROM}/disk.0`) + disk("vdb", `${FROM}/disk.1`) + OTHERS): World {
-  const given_ = given({ domains: [{ name: "one-7", uuid: UUID, xml: documentOf({ devices, datastore: FROM }), metadata: { [NAMESPACE]: `<vm><system_datastore>${FROM}</system_datastore></vm>` } }], files: { [`${FROM}/vm.xml`]: "<VM/>" } });
+  const given_ = given({ domains: [{ name: "one-7", uuid: UUID, xml: documentOf({ devices, datastore: FROM }), metadata: { [NAMESPACE]: `<vm>\n  <system_datastore><![CDATA[${FROM}]]></system_datastore>\n  <name><![CDATA[a&b]]></name></vm>` } }], files: { [`${FROM}/vm.xml`]: "<VM/>" } });
   const { parts } = given_.hypervisor;
   const targets = new Map<string, string>();
   const [copyDisk, endDisk] = [given_.hypervisor.jobs.copyDisk, given_.hypervisor.jobs.endDisk];
@@ -42,7 +42,7 @@ const images = async (each: World) => [...(await each.hypervisor.domainXml(UUID,
 describe("change of datastore", () => {
   test("17.1 row 15: copies each disk, uses the copies, and changes the metadata of the running domain", async () => {
     using here = world();
-    expect([await move(here), await images(here), await here.hypervisor.metadata(UUID, NAMESPACE, here.deadline)]).toEqual([{ answer: "" }, [`${TO}/disk.0`, `${TO}/disk.1`], `<vm><system_datastore>${TO}</system_datastore></vm>`]);
+    expect([await move(here), await images(here), await here.hypervisor.metadata(UUID, NAMESPACE, here.deadline)]).toEqual([{ answer: "" }, [`${TO}/disk.0`, `${TO}/disk.1`], `<vm><system_datastore>${TO}</system_datastore><name>a&amp;b</name></vm>`]);
     expect([here.hypervisor.parts.migrations, [...here.hypervisor.parts.blockJobs], here.locks.calls.length]).toEqual([[], [], 2]);
   });
 
