@@ -1,5 +1,5 @@
 import { type DomainNode, element, filled, type Part, warning } from "../element.ts";
-import { type Contributor, type Facts, ownOrInherited, queues } from "../facts.ts";
+import { cannot, type Contributor, type Facts, ownOrInherited, queues } from "../facts.ts";
 import type { AttributeView, VectorView } from "../levels.ts";
 import { derived, type Value } from "../source.ts";
 import { bootOrder } from "./disk.ts";
@@ -13,7 +13,7 @@ export const interfaces: Contributor = (facts) => facts.vm.vectors("NIC").flatMa
 function networkInterface(facts: Facts, nic: VectorView): readonly Part[] {
   const inherited = (key: string) => ownOrInherited(facts, nic, "NIC", key);
   const model = inherited("MODEL");
-  const { type, nodes } = attachment(nic, VHOST_SOCKETS);
+  const { type, nodes } = attachment(nic, VHOST_SOCKETS, (reason) => cannot(facts.input, reason));
   const children = [
     ...nodes,
     ...simpleElement("mac", "address", nic.get("MAC"), "MAC"),
@@ -28,8 +28,8 @@ function networkInterface(facts: Facts, nic: VectorView): readonly Part[] {
   return [element("interface", { type }, children, { because: [nic.presence], rule: "a NIC; bridge and bridge type say how it is attached" }), ...bandwidthWarning(nic)];
 }
 
-/** How a NIC is attached to the host. `sockets` is where Open vSwitch and QEMU meet (actions.md 5). */
-export function attachment(nic: AttributeView, sockets: string): { readonly type: Value; readonly nodes: readonly DomainNode[] } {
+/** How a NIC is attached to the host. `sockets` is where Open vSwitch and QEMU meet (actions.md 5); `refuse` makes the error of a NIC that would place its socket elsewhere. */
+export function attachment(nic: AttributeView, sockets: string, refuse: (reason: string) => Error): { readonly type: Value; readonly nodes: readonly DomainNode[] } {
   const bridge = nic.get("BRIDGE");
   const kind = nic.get("BRIDGE_TYPE");
   const mode = nic.get("NETWORK_MODE");
@@ -38,7 +38,13 @@ export function attachment(nic: AttributeView, sockets: string): { readonly type
   const source = element("source", { bridge }, undefined, { because: [bridge, kind, mode], rule: "BRIDGE" });
   if (kind.text === "openvswitch")
     return { type: type("bridge"), nodes: [element("virtualport", { type: derived("openvswitch", kind) }, undefined, { because: [kind, bridge, mode], rule: "an Open vSwitch bridge" }), source] };
-  return kind.text === "openvswitch_dpdk" ? { type: type("vhostuser"), nodes: [vhostUser(sockets, nic.get("TARGET"), derived("", kind, bridge, mode))] } : { type: type("bridge"), nodes: [source] };
+  return kind.text === "openvswitch_dpdk" ? { type: type("vhostuser"), nodes: [vhostUser(sockets, socketName(nic.get("TARGET"), refuse), derived("", kind, bridge, mode))] } : { type: type("bridge"), nodes: [source] };
+}
+
+/** QEMU makes the socket: a user's name must not lead out of the directory. */
+function socketName(target: Value, refuse: (reason: string) => Error): Value {
+  if (/\/|^\.{1,2}$/.test(target.text)) throw refuse(`TARGET of the NIC is ${JSON.stringify(target.text.slice(0, 40))}, no name of a device`);
+  return target;
 }
 
 function vhostUser(sockets: string, target: Value, kind: Value): DomainNode {

@@ -23,6 +23,7 @@ describe("generateDomain() refuses", () => {
     ["more processors than a node has", `${BASE}<TOPOLOGY><PIN_POLICY>CORE</PIN_POLICY></TOPOLOGY><NUMA_NODE><TOTAL_CPUS>2</TOTAL_CPUS><CPUS>1</CPUS></NUMA_NODE>`, "NUMA_NODE 0 has fewer CPUS than TOTAL_CPUS"],
     ["a node that would exhaust the memory", `${BASE}<NUMA_NODE><TOTAL_CPUS>4000000000</TOTAL_CPUS></NUMA_NODE>`, `Cannot use NUMA_NODE/TOTAL_CPUS "4000000000": more than 65536`],
     ["raw text that is not well-formed", `${BASE}<RAW><TYPE>kvm</TYPE><DATA><![CDATA[</domain>]]></DATA></RAW>`, "RAW/DATA is not well-formed"],
+    ["a NIC whose socket would be elsewhere", `${BASE}<NIC><BRIDGE>b</BRIDGE><BRIDGE_TYPE>openvswitch_dpdk</BRIDGE_TYPE><TARGET>../../../etc/x</TARGET></NIC>`, `TARGET of the NIC is "../../../etc/x", no name of a device`],
     ["a firmware outside the list", `${BASE}<OS><FIRMWARE>/opt/evil.fd</FIRMWARE></OS>`, "FIRMWARE '/opt/evil.fd' not allowed."],
   ])("%s", (_what, template, reason) => expect(generate(template)).rejects.toThrow(reason));
 
