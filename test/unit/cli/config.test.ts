@@ -68,8 +68,8 @@ test("configCommand has the commands show and check", () => {
   expect(Object.keys(configCommand.subCommands ?? {})).toEqual(["show", "check"]);
 });
 
-test("onevirt.conf as shipped sets nothing and names every setting with its default", async () => {
+test("onevirt.conf as shipped sets nothing and names every setting with its default, or an example where there is none", async () => {
   const text = await Bun.file("remotes/onevirt/onevirt.conf").text();
   expect(text.split("\n").filter((line) => line !== "" && !line.startsWith("#"))).toEqual([]);
-  for (const [name, row] of Object.entries(OWN)) expect(text).toContain(`\n#${name}=${row.default}\n`);
+  for (const [name, row] of Object.entries(OWN)) expect(text).toContain(`\n#${name}=${row.default}${row.default === "" ? "" : "\n"}`);
 });

@@ -27,7 +27,7 @@ const QEMU = ["/usr/bin/qemu-system-x86_64", "-name", "guest=one-7", "-uuid", UU
 describe("HostProcesses", () => {
   test("HostProcesses reads a QEMU by the word after -uuid, also when its name holds brackets and blanks", () => {
     put(41, QEMU, { name: "a) R 1 (b", state: "T" });
-    expect([...processes.qemu()]).toEqual([[UUID.toLowerCase(), { pid: 41, uuid: UUID.toLowerCase(), state: "T", residentKiB: 2048, swapKiB: 16, cpuTicks: 37, startTicks: 999 }]]);
+    expect([...processes.qemu()]).toEqual([[UUID.toLowerCase(), { pid: 41, uuid: UUID.toLowerCase(), state: "T", residentKiB: 2048, swapKiB: 16, hugePagesKiB: 0, cpuTicks: 37, startTicks: 999 }]]);
   });
 
   test("HostProcesses leaves out what only mentions a UUID, kernel threads, and what ends meanwhile", () => {
