@@ -132,7 +132,7 @@ describe("options", () => {
   }, 2 * MINUTE);
 
   test("post-copy moves such a guest after one pass, and it goes on there", async () => {
-    await configure("--bandwidth 64 --postcopy --postcopy-after-precopy");
+    await configure("--bandwidth 8 --postcopy --postcopy-after-precopy");
     await dirty("hosta");
     const before = await allowUserfaults("1");
     const { exitCode, stderr } = await migrate("hosta", "hostb").finally(() => allowUserfaults(before));
