@@ -9,6 +9,9 @@ import { startThread } from "./thread.ts";
 /** Names under which the executable is oned's driver process. */
 const DRIVER_NAMES: ReadonlySet<string> = new Set(["one_vmm_exec", "one_vmm_sh", "one_vmm_ssh"]);
 
+/** Names under which it starts and ends the agent. */
+const AGENT_NAMES: Readonly<Record<string, string>> = { run_monitord_client: "start", stop_monitord_client: "stop" };
+
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
 
@@ -20,6 +23,7 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
   if (findAction(name)) return action(name, argv);
   if (isRootName(name)) return (await import("./root/entry.ts")).rootMain(name, argv, process.env);
   if (DRIVER_NAMES.has(name)) return (await import("./cli/driver.ts")).driverMain(argv, name);
+  if (Object.hasOwn(AGENT_NAMES, name)) return (await import("./cli/agent.ts")).agentMain([AGENT_NAMES[name] ?? "", ...argv]);
   const [command = "help", ...rest] = argv;
   if (command === "vmm" && rest[0] === "migrate" && rest[1] === "--plan") return (await import("./cli/migrate-plan.ts")).migratePlan(rest.slice(1));
   if (command === "vmm" && rest[0] !== undefined && !rest[0].startsWith("-")) return action(rest[0], rest.slice(1));

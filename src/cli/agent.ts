@@ -1,4 +1,4 @@
-import { openSync, statSync } from "node:fs";
+import { existsSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Agent } from "../agent/agent.ts";
 import type { AgentWorld } from "../agent/ports.ts";
@@ -30,6 +30,9 @@ const REPLACED_LOOK_MS = 60_000;
 
 /** What the front-end expects of a start that failed. */
 const CANNOT_START = 255;
+
+/** With this file the agent of upstream is wanted: ours ends, and onemonitord starts the other when it hears nothing. */
+const SWITCH = "/etc/onevirt/off";
 
 const HELP = `Usage: onevirt agent COMMAND
 
@@ -128,7 +131,8 @@ async function run(identity: Identity): Promise<number> {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   process.on("SIGTERM", end); // nothing that a pass is waiting for needs to be waited for
   console.log(await agent.firstAnswer());
-  const timers = [watchExecutable(() => replace(identity, text)), every(KEEP_AGAIN_MS, () => keepForOthers(text, configuration, surroundings.log))];
+  const isOff = () => existsSync(SWITCH) && existsSync(join(surroundings.tree, "im", `${identity.driver}.d`, "upstream-monitord-client_control.sh"));
+  const timers = [every(REPLACED_LOOK_MS, () => void (isOff() && end())), watchExecutable(() => replace(identity, text)), every(KEEP_AGAIN_MS, () => keepForOthers(text, configuration, surroundings.log))];
   await Promise.race([agent.run(), ended]);
   agent.stop();
   for (const timer of timers) clearInterval(timer);

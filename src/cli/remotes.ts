@@ -1,5 +1,6 @@
 import { defineCommand } from "citty";
 import { OnevirtError } from "../core/errors.ts";
+import type { InstallOptions } from "../remotes/install.ts";
 import type { Change, Outcome } from "../remotes/outcome.ts";
 import type { Places } from "../remotes/places.ts";
 import type { Status } from "../remotes/status.ts";
@@ -16,8 +17,8 @@ export default defineCommand({
   subCommands: {
     install: defineCommand({
       meta: { name: "install", description: "Put onevirt into a front-end's remotes tree, and keep what it replaces; also after an upgrade of OpenNebula" },
-      args: { ...places, "dry-run": dryRun },
-      run: ({ args }) => runInstall(onlyOptions(args), args["dry-run"] === true),
+      args: { ...places, "dry-run": dryRun, monitoring: { type: "boolean", description: "Take over monitoring too; --no-monitoring gives it back. Without either it stays as it is" } },
+      run: ({ args }) => runInstall(onlyOptions(args), { dryRun: args["dry-run"] === true, monitoring: args.monitoring }),
     }),
     uninstall: defineCommand({
       meta: { name: "uninstall", description: "Take onevirt out of the tree: every file as it was, with owner, mode and time" },
@@ -31,8 +32,8 @@ export default defineCommand({
     }),
     write: defineCommand({
       meta: { name: "write", description: "Write the files that belong into a remotes tree, this executable among them, to an empty directory" },
-      args: { directory: { type: "positional", required: true, description: "Where to; made when it does not exist" } },
-      run: async ({ args }) => (await import("../remotes/write.ts")).writeTree(args.directory),
+      args: { directory: { type: "positional", required: true, description: "Where to; made when it does not exist" }, monitoring: { type: "boolean", description: "Write those of monitoring too" } },
+      run: async ({ args }) => (await import("../remotes/write.ts")).writeTree(args.directory, process.execPath, { monitoring: args.monitoring === true }),
     }),
   },
 });
@@ -49,12 +50,12 @@ function onlyOptions<T extends { readonly _: readonly string[] }>(args: T): T {
   return args;
 }
 
-async function runInstall(options: PlaceOptions, isDry: boolean): Promise<void> {
+async function runInstall(options: PlaceOptions, how: InstallOptions): Promise<void> {
   const [{ install }, { thisProgram }] = await Promise.all([import("../remotes/install.ts"), import("../remotes/program.ts")]);
   const where = await placesOf(options);
-  const outcome = uninterrupted(() => install(where, thisProgram(), { dryRun: isDry }));
+  const outcome = uninterrupted(() => install(where, thisProgram(), how));
   const next = outcome.unchanged ? ["Nothing to do: onevirt is installed."] : [`What was replaced is kept in ${where.backup}.`, "", ...NEXT, ...SWITCH];
-  tell(outcome, where, isDry, next);
+  tell(outcome, where, how.dryRun === true, next);
   await warn(where);
 }
 

@@ -5,6 +5,7 @@ import { decide, decideReturn, type Decision, type Wanted } from "./decision.ts"
 import { refusal } from "./failure.ts";
 import { giveBack, type GoingBack } from "./giving-back.ts";
 import type { Manifest, ManifestFile } from "./manifest.ts";
+import { hasMonitoring } from "./monitoring.ts";
 import { observe, type Observed } from "./observed.ts";
 import { outcomeOf, type Change, type Outcome } from "./outcome.ts";
 import type { Places } from "./places.ts";
@@ -29,16 +30,22 @@ interface Plan {
   readonly obsolete: readonly GoingBack[];
 }
 
+export interface InstallOptions {
+  readonly dryRun?: boolean;
+  /** Whether to take over monitoring; undefined leaves that as it is. */
+  readonly monitoring?: boolean | undefined;
+}
+
 /**
  * Puts onevirt into a remotes tree, all of it or nothing, and keeps what it replaces (install-and-sync 4.3, 6.7, R7). A second run
  * changes nothing; after an upgrade of OpenNebula it takes the new originals and puts the launchers back.
  */
-export function install(places: Places, program: Program, { dryRun = false } = {}): Outcome {
+export function install(places: Places, program: Program, { dryRun = false, monitoring }: InstallOptions = {}): Outcome {
   return preferringRoom((hasRoom) => {
     using site = dryRun ? Site.open(places.tree) : Site.openForChange(places.tree);
     using backup = new Backup(places.backup, places.tree);
     if (!dryRun) backup.removeWaiting();
-    const plan = makePlan(site, backup, program);
+    const plan = makePlan(site, backup, program, monitoring ?? hasMonitoring(backup.manifest));
     if (dryRun || !isNeeded(plan)) return outcomeOf(changesOf(plan, []));
     return outcomeOf(changesOf(plan, carryOut(plan, { site, backup, program, hasRoom })));
   });
@@ -59,14 +66,14 @@ function carryOut(plan: Plan, { site, backup, program, hasRoom }: Means): readon
   });
 }
 
-function makePlan(site: Site, backup: Backup, program: Program): Plan {
+function makePlan(site: Site, backup: Backup, program: Program, monitoring: boolean): Plan {
   const entries = new Map(backup.manifest?.files.map((entry) => [entry.path, entry]));
   const step = (wanted: Wanted): Step => {
     const observed = observe(site.tree, wanted.path);
     const entry = entries.get(wanted.path);
     return { wanted, observed, entry, decision: decide(wanted, observed, entry, site.owner) };
   };
-  const files = wantedFiles(program).map(step);
+  const files = wantedFiles(program, { monitoring }).map(step);
   for (const each of files) if (each.decision.takeOriginal) refuseUnreadable(site, each.wanted.path);
   const upstream = files.filter(({ wanted }) => wanted.role === "launcher").flatMap((each) => upstreamOf(each, site, backup).map(step));
   const steps = [...files, ...upstream];

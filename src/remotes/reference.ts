@@ -1,13 +1,15 @@
 import type { Action } from "../actions/action.ts";
 import { actions } from "../actions/table.ts";
+import type { Probe } from "../probes/probe.ts";
+import { probes } from "../probes/table.ts";
 
 /** remotes/README.md: what stands in the tree, and each action as oned calls it. It follows from the action table. */
 export function treeReference(): string {
   const rows = Object.entries(actions as Readonly<Record<string, Action>>);
-  return [HEAD, "## Actions", "", ...SUMMARY_HEAD, ...rows.map(summaryRow), "", NOTES, ...rows.map(section)].join("\n");
+  return [HEAD, "## Actions", "", ...SUMMARY_HEAD, ...rows.map(summaryRow), "", NOTES, ...rows.map(section), ...monitoring()].join("\n");
 }
 
-const HEAD = `<!-- Generated from src/actions/table.ts by npm run gen. -->
+const HEAD = `<!-- Generated from src/actions/table.ts and src/probes/table.ts by npm run gen. -->
 # The remotes tree
 
 What \`onevirt remotes install\` adds to a front-end's \`/var/lib/one/remotes\`, and \`onehost sync\` copies from there to the hosts.
@@ -19,6 +21,14 @@ What \`onevirt remotes install\` adds to a front-end's \`/var/lib/one/remotes\`,
 | \`onevirt/onevirt-x86_64\`, \`onevirt/onevirt-aarch64\` | the executable, one for each machine type in use |
 | \`onevirt/onevirt-x86_64-baseline\` | where somebody built and put one: for processors without AVX2 |
 | \`onevirt/onevirt.conf\` | settings of onevirt itself; those of OpenNebula stay in \`etc/vmm/kvm/kvmrc\` |
+
+With \`--monitoring\` also, for \`im/kvm.d\`, \`im/kvm-probes.d\` and the same of \`qemu\`:
+
+| path | what it is |
+|---|---|
+| \`im/kvm.d/monitord-client_control.sh\` | starts and ends the agent, for \`run_monitord_client\` and \`stop_monitord_client\`, which stay as they are |
+| \`im/kvm-probes.d/<category>/<file>\` | the launcher of a probe (see [Probes](#probes)); the agent runs the probe itself. Other executable files there are run as they are |
+| \`upstream-<file>\` beside either | what stood there before, for \`/etc/onevirt/off\`; not executable, or it would be run as a probe |
 
 On a host, \`touch /etc/onevirt/off\` makes the launchers run the \`upstream-\` scripts again, at once; removing the file ends that.
 `;
@@ -40,6 +50,11 @@ function section([name, { summary, script, arguments: args, settings }]: [string
   const call = [script, ...args.map(({ name: argument, optional }) => (optional ? `[${argument}]` : argument))].join(" ");
   const list = args.map(({ name: argument, about, mayBeEmpty }) => `- \`${argument}\`: ${about}${mayBeEmpty ? "; may be empty" : ""}`);
   return [`## ${name}`, "", `${summary}.`, "", "```", call, "```", "", ...list, "", `Settings: ${settings.map((each) => `\`${each}\``).join(", ")}`, ""].join("\n");
+}
+
+function monitoring(): readonly string[] {
+  const rows = Object.entries(probes as Readonly<Record<string, Probe>>).map(([name, { file, summary, limitSeconds }]) => `| \`${name}\` | \`${file}\` | ${summary} | ${limitSeconds} |`);
+  return ["## Probes", "", "`onevirt probe NAME` prints what one reports.", "", "| probe | file | what it does | limit in seconds |", "|---|---|---|---|", ...rows, ""];
 }
 
 function limitOf({ limitSeconds, limitAdds }: Action): string {

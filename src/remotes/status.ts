@@ -3,6 +3,7 @@ import { Backup } from "./backup.ts";
 import type { Wanted } from "./decision.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Manifest, ManifestFile } from "./manifest.ts";
+import { hasMonitoring } from "./monitoring.ts";
 import { observe, type Observed } from "./observed.ts";
 import type { Places } from "./places.ts";
 import type { Program } from "./program.ts";
@@ -43,7 +44,7 @@ export function statusOf(places: Places, program: Program): Status {
   using kept = openBackup(places);
   const manifest = "manifest" in kept ? kept.manifest : undefined;
   const entries = new Map(manifest?.files.map((entry) => [entry.path, entry]));
-  const seen = [...wantedFiles(program), ...upstreamCopies(manifest)].map((wanted) => ({ wanted, observed: observe(site.tree, wanted.path) }));
+  const seen = [...wantedFiles(program, { monitoring: hasMonitoring(manifest) }), ...upstreamCopies(manifest)].map((wanted) => ({ wanted, observed: observe(site.tree, wanted.path) }));
   const files = seen.map(({ wanted, observed }): FileStatus => ({ path: wanted.path, role: wanted.role, state: stateOf(wanted, observed, site) }));
   const inTree = seen.find(({ wanted }) => wanted.role === "program")?.observed?.record.sha256;
   const findings = auditTree(site.tree.root, site.reader);

@@ -1,18 +1,19 @@
 import { closing, copyBytes, digestOfText, writeAll } from "./bytes.ts";
 import type { Wanted } from "./decision.ts";
 import type { FileRecord } from "./manifest.ts";
+import { isMonitoring, monitoringFiles } from "./monitoring.ts";
 import type { Program } from "./program.ts";
-import { executablePath, EXECUTABLE_MODE, SETTINGS_PATH, treeFiles, upstreamPath, type TreeFile } from "./tree.ts";
+import { DATA_MODE, executablePath, EXECUTABLE_MODE, SETTINGS_PATH, treeFiles, upstreamPath, type TreeFile } from "./tree.ts";
 
-/** What install puts into a tree, whatever is there: the executable, the settings, a launcher for each action. */
-export function wantedFiles(program: Program): readonly Wanted[] {
+/** What install puts into a tree, whatever is there: the executable, the settings, a launcher for each action, and those of monitoring when they are wanted. */
+export function wantedFiles(program: Program, { monitoring }: { readonly monitoring: boolean }): readonly Wanted[] {
   const { sha256, write } = program;
-  return [{ path: executablePath(program.arch), role: "program", mode: EXECUTABLE_MODE, sha256, write }, ...treeFiles().map(wantedText)];
+  return [{ path: executablePath(program.arch), role: "program", mode: EXECUTABLE_MODE, sha256, write }, ...[...treeFiles(), ...(monitoring ? monitoringFiles() : [])].map(wantedText)];
 }
 
-/** The working copy of a script that a launcher replaces; `open` opens the script. */
+/** The working copy of a script that a launcher replaces; `open` opens the script. Among probes everything executable would be run as one more. */
 export function wantedUpstream(script: string, { sha256 }: FileRecord, open: () => number): Wanted {
-  return { path: upstreamPath(script), role: "upstream", mode: EXECUTABLE_MODE, sha256, write: (fd) => closing(open(), (file) => copyBytes(file, fd)) };
+  return { path: upstreamPath(script), role: "upstream", mode: isMonitoring(script) ? DATA_MODE : EXECUTABLE_MODE, sha256, write: (fd) => closing(open(), (file) => copyBytes(file, fd)) };
 }
 
 /** What kind of file of ours stands at a path. */
