@@ -1,8 +1,8 @@
-// Builds dist/onevirt, dist/remotes, dist/remotes-monitoring and dist/mads. Run from the top of the checkout: `npm run build`.
+// Builds dist/onevirt, dist/remotes and dist/mads. Run from the top of the checkout: `npm run build`.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { driverLaunchers } from "../src/driver/launcher.ts";
-import { writeMonitoring, writeTree } from "../src/remotes/write.ts";
+import { writeTree } from "../src/remotes/write.ts";
 
 const top = join(import.meta.dir, "..");
 process.chdir(top); // bytes depend on the directory relative to the sources (bun-notes 2)
@@ -20,8 +20,6 @@ run([
 for (const map of new Bun.Glob("*.map").scanSync("dist")) rmSync(join("dist", map)); // embedded too
 rmSync("dist/remotes", { recursive: true, force: true });
 writeTree("dist/remotes", "dist/onevirt");
-rmSync("dist/remotes-monitoring", { recursive: true, force: true });
-writeMonitoring("dist/remotes-monitoring");
 writeMads("dist/mads");
 console.log(`dist/onevirt ${info.version}, build ${info.buildId}, commit ${info.commit}`);
 

@@ -1,14 +1,14 @@
 // Writes the files under remotes/ that follow from the tables of actions and probes. `--check` writes nothing and fails when one is stale or has no row.
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { monitoringFiles } from "../src/remotes/monitoring.ts";
+import { treeFiles } from "../src/remotes/parts.ts";
 import { treeReference } from "../src/remotes/reference.ts";
-import { DATA_MODE, treeFiles } from "../src/remotes/tree.ts";
+import { DATA_MODE } from "../src/remotes/tree.ts";
 
 const root = join(import.meta.dir, "..", "remotes");
 const check = process.argv.includes("--check");
 
-const files = [...treeFiles(), ...monitoringFiles(), { path: "README.md", mode: DATA_MODE, text: treeReference() }]; // the reference stays in the repository
+const files = [...treeFiles(), { path: "README.md", mode: DATA_MODE, text: treeReference() }]; // the reference stays in the repository
 const stale = files.filter(({ path, text }) => !existsSync(join(root, path)) || readFileSync(join(root, path), "utf8") !== text);
 const expected = new Set(files.map(({ path }) => path));
 const surplus = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => statSync(join(root, path)).isFile() && !expected.has(path));

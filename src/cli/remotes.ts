@@ -9,6 +9,10 @@ const places = {
   tree: { type: "string", valueHint: "DIR", description: "The remotes tree (default: /var/lib/one/remotes, or $ONE_LOCATION/var/remotes)" },
   backup: { type: "string", valueHint: "DIR", description: "Where replaced files are kept, outside of the tree (default: onevirt-backup beside the tree)" },
 } as const;
+const parts = {
+  actions: { type: "boolean", description: "Take over the actions on VMs, as the first installation does; --no-actions gives them back" },
+  monitoring: { type: "boolean", description: "Take over monitoring too; --no-monitoring gives it back. Without either a part stays as it is" },
+} as const;
 const dryRun = { type: "boolean", description: "Only tell what would change" } as const;
 
 /** `onevirt remotes …`: the tree that onehost sync ships. */
@@ -17,8 +21,8 @@ export default defineCommand({
   subCommands: {
     install: defineCommand({
       meta: { name: "install", description: "Put onevirt into a front-end's remotes tree, and keep what it replaces; also after an upgrade of OpenNebula" },
-      args: { ...places, "dry-run": dryRun, monitoring: { type: "boolean", description: "Take over monitoring too; --no-monitoring gives it back. Without either it stays as it is" } },
-      run: ({ args }) => runInstall(onlyOptions(args), { dryRun: args["dry-run"] === true, monitoring: args.monitoring }),
+      args: { ...places, "dry-run": dryRun, ...parts },
+      run: ({ args }) => runInstall(onlyOptions(args), { dryRun: args["dry-run"] === true, actions: args.actions, monitoring: args.monitoring }),
     }),
     uninstall: defineCommand({
       meta: { name: "uninstall", description: "Take onevirt out of the tree: every file as it was, with owner, mode and time" },
@@ -32,8 +36,8 @@ export default defineCommand({
     }),
     write: defineCommand({
       meta: { name: "write", description: "Write the files that belong into a remotes tree, this executable among them, to an empty directory" },
-      args: { directory: { type: "positional", required: true, description: "Where to; made when it does not exist" }, monitoring: { type: "boolean", description: "Write those of monitoring too" } },
-      run: async ({ args }) => (await import("../remotes/write.ts")).writeTree(args.directory, process.execPath, { monitoring: args.monitoring === true }),
+      args: { directory: { type: "positional", required: true, description: "Where to; made when it does not exist" } },
+      run: async ({ args }) => (await import("../remotes/write.ts")).writeTree(args.directory),
     }),
   },
 });
@@ -101,11 +105,15 @@ async function warn({ tree }: Places): Promise<void> {
   for (const { path, problem } of auditTree(site.tree.root, site.reader)) console.error(`Warning: ${tree}/${path}: ${problem}`);
 }
 
-function statusText({ tree, installed, backup, build, installedAt, files, findings, wrong }: Status): string {
+function partNames({ actions, monitoring }: Status["parts"]): string {
+  return [actions ? "actions" : "", monitoring ? "monitoring" : ""].filter(Boolean).join(" and ");
+}
+
+function statusText({ tree, installed, parts, backup, build, installedAt, files, findings, wrong }: Status): string {
   const rows = files.map(({ path, state }) => `  ${path.padEnd(32)}${state}`);
   return [
     `tree      ${tree}`,
-    `onevirt   ${installed ? `installed${installedAt ? ` ${installedAt}` : ""}` : "not installed"}`,
+    `onevirt   ${installed ? `installed${installedAt ? ` ${installedAt}` : ""}: ${partNames(parts)}` : "not installed"}`,
     `backup    ${backup.path}, ${backup.reason ?? backup.state}`,
     ...(installed ? [`build     ${build.tree ?? "unknown"} in the tree, ${build.this} here`, "", ...rows] : []),
     ...findings.map(({ path, problem, stops }) => `${stops ? "Wrong" : "Note"}: ${path}: ${problem}`),

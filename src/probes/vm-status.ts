@@ -1,5 +1,6 @@
 import { Deadline } from "../core/deadline.ts";
 import { hasCode, messageOf, type OnevirtError } from "../core/errors.ts";
+import { isLauncher } from "../core/launcher.ts";
 import type { Context, DomainStatus, LifecycleEvent } from "../core/ports.ts";
 import { remember } from "../monitor/remember.ts";
 import { type Absence, type LedgerRow, pass } from "../monitor/state-ledger.ts";
@@ -143,7 +144,7 @@ function livesBy(processes: Context["processes"]): (row: Pick<LedgerRow, "id" | 
 }
 
 /** Gone needs a process that is gone, and libvirt's word or a daemon that is known to be down; a daemon that hangs says nothing. */
-function absenceIn({ processes, locks, files }: Context, rows: readonly LedgerRow[], error: OnevirtError | undefined): (uuid: string) => Absence {
+function absenceIn({ processes, locks, files, tree }: Context, rows: readonly LedgerRow[], error: OnevirtError | undefined): (uuid: string) => Absence {
   const lives = livesBy(processes);
   const byUuid = new Map(rows.map((row) => [row.uuid, row]));
   return (uuid) => {
@@ -156,8 +157,13 @@ function absenceIn({ processes, locks, files }: Context, rows: readonly LedgerRo
     }
     if (row && lives(row)) return "alive";
     if (error?.code === "TIMED_OUT") return "unsure";
-    return detail === undefined || acted.has(uuid) || files.kind(SWITCH) !== undefined ? "absent" : "ended";
+    return detail === undefined || acted.has(uuid) || !takesLocks(files, tree) ? "absent" : "ended";
   };
+}
+
+/** Whether the actions of this host are ours: only those can be seen at work, by their locks. */
+function takesLocks(files: Context["files"], tree: string): boolean {
+  return files.kind(SWITCH) === undefined && isLauncher(Buffer.from(files.head(`${tree}/vmm/kvm/cancel`, 256) ?? "").toString());
 }
 
 /** States of this process, by where they are kept: a disk that is full or read-only costs what a restart would need, not the report. */

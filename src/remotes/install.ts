@@ -1,13 +1,14 @@
 import { basename, dirname } from "node:path";
+import { OnevirtError } from "../core/errors.ts";
 import { Backup } from "./backup.ts";
 import { closing } from "./bytes.ts";
 import { decide, decideReturn, type Decision, type Wanted } from "./decision.ts";
 import { refusal } from "./failure.ts";
 import { giveBack, type GoingBack } from "./giving-back.ts";
 import type { Manifest, ManifestFile } from "./manifest.ts";
-import { hasMonitoring } from "./monitoring.ts";
 import { observe, type Observed } from "./observed.ts";
 import { outcomeOf, type Change, type Outcome } from "./outcome.ts";
+import { type Parts, partsOf } from "./parts.ts";
 import type { Places } from "./places.ts";
 import type { Program } from "./program.ts";
 import { mayRead } from "./reader.ts";
@@ -32,7 +33,8 @@ interface Plan {
 
 export interface InstallOptions {
   readonly dryRun?: boolean;
-  /** Whether to take over monitoring; undefined leaves that as it is. */
+  /** What to take over, and what to give back; undefined leaves a part as it is. */
+  readonly actions?: boolean | undefined;
   readonly monitoring?: boolean | undefined;
 }
 
@@ -40,15 +42,21 @@ export interface InstallOptions {
  * Puts onevirt into a remotes tree, all of it or nothing, and keeps what it replaces (install-and-sync 4.3, 6.7, R7). A second run
  * changes nothing; after an upgrade of OpenNebula it takes the new originals and puts the launchers back.
  */
-export function install(places: Places, program: Program, { dryRun = false, monitoring }: InstallOptions = {}): Outcome {
+export function install(places: Places, program: Program, { dryRun = false, ...asked }: InstallOptions = {}): Outcome {
   return preferringRoom((hasRoom) => {
     using site = dryRun ? Site.open(places.tree) : Site.openForChange(places.tree);
     using backup = new Backup(places.backup, places.tree);
     if (!dryRun) backup.removeWaiting();
-    const plan = makePlan(site, backup, program, monitoring ?? hasMonitoring(backup.manifest));
+    const plan = makePlan(site, backup, program, choose(asked, partsOf(backup.manifest)));
     if (dryRun || !isNeeded(plan)) return outcomeOf(changesOf(plan, []));
     return outcomeOf(changesOf(plan, carryOut(plan, { site, backup, program, hasRoom })));
   });
+}
+
+function choose({ actions, monitoring }: Pick<InstallOptions, keyof Parts>, now: Parts): Parts {
+  const parts = { actions: actions ?? now.actions, monitoring: monitoring ?? now.monitoring };
+  if (!parts.actions && !parts.monitoring) throw new OnevirtError("BAD_ARGUMENT", "Cannot install neither actions nor monitoring", { hint: "onevirt remotes uninstall takes all back" });
+  return parts;
 }
 
 /** What a plan is carried out on, and with. */
@@ -66,14 +74,14 @@ function carryOut(plan: Plan, { site, backup, program, hasRoom }: Means): readon
   });
 }
 
-function makePlan(site: Site, backup: Backup, program: Program, monitoring: boolean): Plan {
+function makePlan(site: Site, backup: Backup, program: Program, parts: Parts): Plan {
   const entries = new Map(backup.manifest?.files.map((entry) => [entry.path, entry]));
   const step = (wanted: Wanted): Step => {
     const observed = observe(site.tree, wanted.path);
     const entry = entries.get(wanted.path);
     return { wanted, observed, entry, decision: decide(wanted, observed, entry, site.owner) };
   };
-  const files = wantedFiles(program, { monitoring }).map(step);
+  const files = wantedFiles(program, parts).map(step);
   for (const each of files) if (each.decision.takeOriginal) refuseUnreadable(site, each.wanted.path);
   const upstream = files.filter(({ wanted }) => wanted.role === "launcher").flatMap((each) => upstreamOf(each, site, backup).map(step));
   const steps = [...files, ...upstream];

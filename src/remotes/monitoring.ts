@@ -1,5 +1,4 @@
 import { probes } from "../probes/table.ts";
-import type { Manifest } from "./manifest.ts";
 import launcher from "./monitoring-launcher.sh" with { type: "text" };
 import { EXECUTABLE_MODE, type TreeFile } from "./tree.ts";
 
@@ -18,9 +17,4 @@ export function monitoringFiles(): readonly TreeFile[] {
 /** Whether a path in the tree belongs to monitoring. */
 export function isMonitoring(path: string): boolean {
   return path.startsWith("im/");
-}
-
-/** Whether an installation has taken over monitoring. */
-export function hasMonitoring(manifest: Manifest | undefined): boolean {
-  return manifest?.files.some(({ path }) => isMonitoring(path)) ?? false;
 }

@@ -1,10 +1,10 @@
 import { join } from "node:path";
+import { isLauncher } from "../core/launcher.ts";
 import { closing, digestOf, headOf } from "./bytes.ts";
 import { factsOfOpen } from "./directory.ts";
 import { refusal } from "./failure.ts";
 import type { FileTree } from "./file-tree.ts";
 import type { FileRecord } from "./manifest.ts";
-import { isLauncher } from "./tree.ts";
 
 /** What stands in the tree where one of our files belongs. */
 export interface Observed {

@@ -3,8 +3,8 @@ import { Backup } from "./backup.ts";
 import type { Wanted } from "./decision.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Manifest, ManifestFile } from "./manifest.ts";
-import { hasMonitoring } from "./monitoring.ts";
 import { observe, type Observed } from "./observed.ts";
+import { type Parts, partsOf } from "./parts.ts";
 import type { Places } from "./places.ts";
 import type { Program } from "./program.ts";
 import { mayRead } from "./reader.ts";
@@ -25,6 +25,8 @@ export interface FileStatus {
 export interface Status {
   readonly tree: string;
   readonly installed: boolean;
+  /** What is taken over of it. */
+  readonly parts: Parts;
   readonly backup: { readonly path: string; readonly state: "in use" | "absent" | "not readable"; readonly reason?: string };
   /** Build ids; undefined when nobody recorded which build stands in the tree. */
   readonly build: { readonly this: string; readonly tree: string | undefined };
@@ -43,14 +45,15 @@ export function statusOf(places: Places, program: Program): Status {
   using site = Site.open(places.tree);
   using kept = openBackup(places);
   const manifest = "manifest" in kept ? kept.manifest : undefined;
+  const parts = partsOf(manifest);
   const entries = new Map(manifest?.files.map((entry) => [entry.path, entry]));
-  const seen = [...wantedFiles(program, { monitoring: hasMonitoring(manifest) }), ...upstreamCopies(manifest)].map((wanted) => ({ wanted, observed: observe(site.tree, wanted.path) }));
+  const seen = [...wantedFiles(program, parts), ...upstreamCopies(manifest)].map((wanted) => ({ wanted, observed: observe(site.tree, wanted.path) }));
   const files = seen.map(({ wanted, observed }): FileStatus => ({ path: wanted.path, role: wanted.role, state: stateOf(wanted, observed, site) }));
   const inTree = seen.find(({ wanted }) => wanted.role === "program")?.observed?.record.sha256;
   const findings = auditTree(site.tree.root, site.reader);
   const installed = manifest !== undefined || seen.some(({ wanted, observed }) => wanted.role === "launcher" && observed?.launcher === true);
   return {
-    tree: places.tree, installed, findings, files: installed ? files : [], installedAt: manifest?.installedAt,
+    tree: places.tree, installed, parts, findings, files: installed ? files : [], installedAt: manifest?.installedAt,
     backup: "reason" in kept ? { path: places.backup, state: "not readable", reason: kept.reason } : { path: places.backup, state: manifest ? "in use" : "absent" },
     build: { this: program.build.buildId, tree: inTree === program.sha256 ? program.build.buildId : buildOf(entries.get(executablePath(program.arch)), inTree, manifest?.build.buildId) },
     wrong: findings.some(({ stops }) => stops) || (installed && files.some(({ state }) => !GOOD.has(state))),

@@ -14,16 +14,17 @@ export const EXECUTABLE_MODE = 0o750;
 export const DATA_MODE = 0o640;
 export const DIRECTORY_MODE = 0o750;
 
-/** The first line of our launchers by which they are known again. */
-export const LAUNCHER_MARK = "# Launcher of onevirt:";
-
 /** Where our own settings stand in the tree. */
 export const SETTINGS_PATH = "onevirt/onevirt.conf";
 
-/** Everything in the tree but the executable: a launcher for each action, and the defaults of our own settings. */
-export function treeFiles(): readonly TreeFile[] {
-  const launchers = Object.values(actions).map(({ script }) => ({ path: script, mode: EXECUTABLE_MODE, text: launcher }));
-  return [...launchers, { path: SETTINGS_PATH, mode: DATA_MODE, text: settings }].sort((a, b) => (a.path < b.path ? -1 : 1));
+/** A launcher for each action. */
+export function actionFiles(): readonly TreeFile[] {
+  return Object.values(actions).map(({ script }) => ({ path: script, mode: EXECUTABLE_MODE, text: launcher }));
+}
+
+/** What both parts need beside the executable: the defaults of our own settings. */
+export function commonFiles(): readonly TreeFile[] {
+  return [{ path: SETTINGS_PATH, mode: DATA_MODE, text: settings }];
 }
 
 /** Where the executable stands in the tree: one fixed name for each machine type, as `uname -m` says it (install-and-sync R13). */
@@ -37,9 +38,4 @@ export function executablePath(arch: string): string {
  */
 export function upstreamPath(script: string): string {
   return script.replace(/[^/]*$/, "upstream-$&");
-}
-
-/** Whether a text starts as our launchers do, of whatever version. */
-export function isLauncher(text: string): boolean {
-  return text.split("\n", 2)[1]?.startsWith(LAUNCHER_MARK) ?? false;
 }

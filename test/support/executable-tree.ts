@@ -1,7 +1,8 @@
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { executablePath, treeFiles } from "../../src/remotes/tree.ts";
+import { treeFiles } from "../../src/remotes/parts.ts";
+import { executablePath } from "../../src/remotes/tree.ts";
 
 /** The built executable; `npm test` builds it first. */
 export const EXECUTABLE = join(import.meta.dir, "..", "..", "dist", "onevirt");

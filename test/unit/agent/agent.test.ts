@@ -147,6 +147,7 @@ describe("Agent.run()", () => {
 
   test("run() reports an end that libvirt tells at once, though the disk is full", async () => {
     const { agent, clock, texts, world } = agentOf(STATE);
+    world.files.writeAtomic("/var/tmp/one/vmm/kvm/cancel", "#!/bin/sh\n# Launcher of onevirt: …", 0o750);
     void agent.run();
     await clock.pass(41);
     world.state.full = true;

@@ -1,10 +1,14 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { DEFAULT_PERIODS } from "../../../src/core/monitor-configuration.ts";
 import { forgetSync, noteEvent, run, startOver, stateSource } from "../../../src/probes/vm-status.ts";
-import { given, type World } from "../../fakes/world.ts";
+import { type Given, given as givenAny, type World } from "../../fakes/world.ts";
 
 const [A, B] = ["aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", "bbbbbbbb-bbbb-4ccc-8ddd-eeeeeeeeeeee"];
 const VMS = [{ name: "one-1", uuid: A }, { name: "one-2", uuid: B, state: "paused", reason: 1 }, { name: "wild", uuid: "cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee" }] as const;
+const CANCEL = "/var/tmp/one/vmm/kvm/cancel";
+
+/** A host whose actions are ours. */
+const given = ({ files, ...more }: Given = {}) => givenAny({ files: { [CANCEL]: "#!/bin/sh\n# Launcher of onevirt: …", ...files }, ...more });
 const request = { driver: "kvm", hostId: 3, hostName: "h", configuration: { datastoreLocation: "/d", periods: DEFAULT_PERIODS } } as const;
 const look = (world: World) => run(request, world);
 const line = (id: number, uuid: string, state: string) => `VM = [ ID="${id}", DEPLOY_ID="${uuid}",  STATE="${state}" ]\n`;
@@ -80,6 +84,14 @@ describe("vm/status", () => {
 
   test("vm/status does not hurry while upstream's scripts are switched on: they take no lock", async () => {
     using world = given({ domains: VMS, files: { "/etc/onevirt/off": "" } });
+    await look(world);
+    world.hypervisor.end(A);
+    endOf(world, A, 1);
+    expect(await look(world)).toBe("");
+  });
+
+  test.each([["OpenNebula's own", "#!/bin/bash\n# kills a VM\n"], ["no", ""]])("vm/status does not hurry where %s scripts act: they take no lock", async (_whose, text) => {
+    using world = given({ domains: VMS, files: { [CANCEL]: text } });
     await look(world);
     world.hypervisor.end(A);
     endOf(world, A, 1);

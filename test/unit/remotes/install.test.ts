@@ -6,7 +6,9 @@ import { install } from "../../../src/remotes/install.ts";
 import type { Places } from "../../../src/remotes/places.ts";
 import { programFrom, thisProgram, type Program } from "../../../src/remotes/program.ts";
 import { statusOf } from "../../../src/remotes/status.ts";
-import { isLauncher, treeFiles, upstreamPath } from "../../../src/remotes/tree.ts";
+import { isLauncher } from "../../../src/core/launcher.ts";
+import { treeFiles } from "../../../src/remotes/parts.ts";
+import { upstreamPath } from "../../../src/remotes/tree.ts";
 import { uninstall } from "../../../src/remotes/uninstall.ts";
 
 let top: string;

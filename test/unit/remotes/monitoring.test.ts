@@ -2,13 +2,14 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { isLauncher } from "../../../src/core/launcher.ts";
 import { probes } from "../../../src/probes/table.ts";
 import { install } from "../../../src/remotes/install.ts";
 import { monitoringFiles } from "../../../src/remotes/monitoring.ts";
 import type { Places } from "../../../src/remotes/places.ts";
 import { programFrom, type Program } from "../../../src/remotes/program.ts";
 import { statusOf } from "../../../src/remotes/status.ts";
-import { executablePath, isLauncher } from "../../../src/remotes/tree.ts";
+import { executablePath } from "../../../src/remotes/tree.ts";
 import { uninstall } from "../../../src/remotes/uninstall.ts";
 import { run } from "../../support/executable-tree.ts";
 
@@ -54,6 +55,13 @@ describe("install() of monitoring", () => {
     const copies = [CONTROL, STATE].map((path) => statSync(join(places.tree, dirname(path), `upstream-${path.split("/").at(-1)}`)).mode & 0o777);
     uninstall(places);
     expect([copies, read(CONTROL), statSync(join(places.tree, CONTROL)).mode & 0o777, existsSync(join(places.tree, "im/qemu-probes.d"))] as unknown[]).toEqual([[0o640, 0o640], `#!/bin/sh\necho "upstream ${CONTROL} $*"\n`, 0o755, false]);
+  });
+
+  test("install() takes over monitoring alone, and refuses to take over nothing", () => {
+    install(places, program, { actions: false, monitoring: true });
+    expect([statusOf(places, program).parts, existsSync(join(places.tree, "vmm/kvm/deploy")), isLauncher(read(CONTROL))] as unknown[]).toEqual([{ actions: false, monitoring: true }, false, true]);
+    expect(() => install(places, program, { monitoring: false })).toThrow("Cannot install neither actions nor monitoring");
+    expect(isLauncher(read(CONTROL))).toBe(true);
   });
 
   test("monitoringFiles() has each probe for both drivers", () => {
