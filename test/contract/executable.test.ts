@@ -58,7 +58,7 @@ describe("onevirt by its called name", () => {
     using directory = tempDirectory();
     const { symlinkSync } = await import("node:fs");
     symlinkSync(EXECUTABLE, join(directory.path, name));
-    const result = await run([join(directory.path, name), "a", "b", "c", "d", "surplus"]);
+    const result = await run([join(directory.path, name), ...Array<string>(20).fill("surplus")]);
     expect({ code: result.exitCode, stdout: result.stdout }).toEqual({ code: 2, stdout: "" });
     expect(result.stderr).toContain(`Usage: ${name} `);
   });
@@ -92,7 +92,7 @@ describe("an action", () => {
     const before = readdirSync(join(tree.root, "onevirt"), { recursive: true });
     await tree.run("poll", ["-t"]);
     await tree.run("reset", ["test"]);
-    expect({ own: readdirSync(join(tree.root, "onevirt"), { recursive: true }), top: readdirSync(tree.root).sort() }).toEqual({ own: before, top: ["VERSION", "datastores", "etc", "locks", "onevirt", "state", "vmm"] });
+    expect({ own: readdirSync(join(tree.root, "onevirt"), { recursive: true }), top: readdirSync(tree.root).sort() }).toEqual({ own: before, top: ["VERSION", "datastores", "etc", "im", "locks", "onevirt", "state", "vmm"] });
   });
 
   test("finds kvmrc at its place of OpenNebula 5.4 too", async () => {
