@@ -11,14 +11,17 @@ import { forgetSync, noteEvent, startOver, stateSource, withoutSync } from "../p
 import { Loop } from "./loop.ts";
 import type { AgentWorld } from "./ports.ts";
 import { Probes } from "./probe-pass.ts";
+import { Results } from "./results.ts";
 import { Sender } from "./sender.ts";
-import { type AgentStatus, quarantined, STATUS_NAME } from "./status.ts";
+import { type AgentStatus, notBefore, quarantined, STATUS_NAME } from "./status.ts";
 
 interface Row {
   readonly category: ProbeCategory;
   readonly type: MonitorMessageType;
   /** Its period by the configuration, or in seconds. */
   readonly period: keyof ProbePeriods | number;
+  /** A pass does something, or what it reports is gone then: it is left to the loop, which begins right after the first answer. */
+  readonly acts?: true;
   /** Its failure puts the whole host into ERROR at the front-end. */
   readonly ofHost?: true;
 }
@@ -28,9 +31,9 @@ const ROWS: readonly Row[] = [
   { category: "host/system", type: "SYSTEM_HOST", period: "SYSTEM_HOST", ofHost: true },
   { category: "host/monitor", type: "MONITOR_HOST", period: "MONITOR_HOST", ofHost: true },
   { category: "vm/status", type: "STATE_VM", period: "STATE_VM" },
-  { category: "vm/execution", type: "EXEC_VM", period: "EXEC_VM" },
+  { category: "vm/execution", type: "EXEC_VM", period: "EXEC_VM", acts: true },
   { category: "vm/monitor", type: "MONITOR_VM", period: "MONITOR_VM" },
-  { category: "vm/snapshot", type: "MONITOR_VM", period: 60 },
+  { category: "vm/snapshot", type: "MONITOR_VM", period: 60, acts: true },
 ];
 const BEACON: Row = { category: "host/beacon", type: "BEACON_HOST", period: "BEACON_HOST" };
 
@@ -56,6 +59,7 @@ export class Agent {
   readonly #sender: Sender;
   readonly #probes: Probes;
   readonly #loops: readonly Loop[];
+  readonly #results: Results;
   readonly #problems = new Map<string, string>();
   readonly #failedPasses = new Map<string, number>();
   readonly #context: Context;
@@ -73,7 +77,8 @@ export class Agent {
     this.#probes = new Probes(request, world, this.#context.clock);
     this.#startedMs = this.#context.clock.monotonicMs();
     const key: KeyObject | undefined = configuration.publicKey === undefined ? undefined : readPublicKey(configuration.publicKey);
-    this.#sender = new Sender(configuration.hostId, key, world.transport, this.#context.clock);
+    this.#sender = new Sender(configuration.hostId, key, world.transport, this.#context.clock, notBefore(this.#context.state, configuration.hostId, this.#context.clock.nowMs()));
+    this.#results = new Results(this.#context);
     const loop = (row: Row, work: () => Promise<void>) => new Loop(row.category, typeof row.period === "number" ? row.period : configuration.periods[row.period], this.#context.clock, work);
     this.#loops = [...ROWS.map((row) => loop(row, () => this.#pass(row))), loop(BEACON, () => this.#beacon())];
     startOver(request.hostId, this.#context);
@@ -83,11 +88,11 @@ export class Agent {
   async firstAnswer(): Promise<string> {
     const parts = await Promise.all(ROWS.map((row) => Promise.race([this.#part(row), this.#context.clock.sleep(FIRST_ANSWER_MS).then(() => "")])));
     forgetSync(this.request.hostId, this.#context); // whether it arrives is not known
-    return `<MONITOR_MESSAGES>${parts.join("")}<TIMESTAMP>${Math.floor(this.#context.clock.nowMs() / 1000)}</TIMESTAMP></MONITOR_MESSAGES>\n`;
+    return `<MONITOR_MESSAGES>${parts.join("")}<TIMESTAMP>${this.#sender.timeOfAll()}</TIMESTAMP></MONITOR_MESSAGES>\n`;
   }
 
-  async #part({ category, type }: Row): Promise<string> {
-    const { text, failures } = await this.#probes.pass(category);
+  async #part({ category, type, acts }: Row): Promise<string> {
+    const { text, failures } = acts ? { text: "", failures: [] } : await this.#probes.pass(category);
     this.#note(category, failures);
     return text === "" && failures.length > 0 ? "" : `<${type}>${Buffer.from(text || "\n").toString("base64")}</${type}>\n`;
   }
@@ -109,9 +114,8 @@ export class Agent {
 
   async #pass(row: Row): Promise<void> {
     const began = this.#context.clock.monotonicMs();
-    const pass = await this.#probes.pass(row.category);
-    const { failures } = pass;
-    const text = row.type === "STATE_VM" && this.#context.clock.monotonicMs() - began > FRESH_MS ? this.#withoutSync(pass.text) : pass.text;
+    const { text: found, failures } = await this.#probes.pass(row.category);
+    const text = this.#toSend(row.type, found, this.#context.clock.monotonicMs() - began);
     this.#note(row.category, failures);
     const failed = failures.length > 0 && text.trim() === "";
     const inARow = failed ? (this.#failedPasses.get(row.category) ?? 0) + 1 : 0;
@@ -119,6 +123,11 @@ export class Agent {
     if (failed && row.ofHost && inARow < PATIENCE) throw new Error(failures.join("; ")); // tried again soon, and not told
     if (!failed && text.trim() === "") return;
     await this.#send(row.type, !failed, failed ? failures.join("; ") : text.trim());
+  }
+
+  #toSend(type: MonitorMessageType, text: string, ageMs: number): string {
+    if (type === "EXEC_VM") return this.#results.add(text);
+    return type === "STATE_VM" && ageMs > FRESH_MS ? this.#withoutSync(text) : text;
   }
 
   /** Changes are true however late they come; completeness is not, and comes with a later pass. */
@@ -131,6 +140,7 @@ export class Agent {
   async #send(type: MonitorMessageType, success: boolean, text: string): Promise<void> {
     try {
       await this.#sender.send(type, success, text);
+      if (type === "EXEC_VM") this.#results.arrived();
     } catch (error) {
       if (type === "STATE_VM") forgetSync(this.request.hostId, this.#context);
       this.#context.log.log("WARN", `${type} was not sent: ${messageOf(error)}`);
@@ -197,7 +207,7 @@ export class Agent {
     const now = clock.monotonicMs();
     return {
       pid: process.pid, driver: this.request.driver, hostId: this.request.hostId, hostName: this.request.hostName, build: buildInfo.buildId, writtenAt: new Date(clock.nowMs()).toISOString(),
-      healthy: this.#still().length === 0, states: stateSource(), quarantined: quarantined(this.#context.state, clock.nowMs()), messages: { ...this.#sender.counts }, events: this.#events, listening: this.#listening,
+      healthy: this.#still().length === 0, states: stateSource(), quarantined: quarantined(this.#context.state, clock.nowMs()), messages: { ...this.#sender.counts }, latestMessage: this.#sender.latest, events: this.#events, listening: this.#listening,
       loops: this.#loops.map(({ name, periodSeconds, lastSuccessMs }) => ({
         category: name, periodSeconds, ageSeconds: lastSuccessMs === undefined ? undefined : Math.round((now - lastSuccessMs) / 1000), lastProblem: this.#problems.get(name),
       })),

@@ -12,7 +12,7 @@ export interface LoopStatus {
 /** What the agent says of itself. */
 export interface AgentStatus {
   readonly pid: number;
-  readonly driver: string;
+  readonly driver: "kvm" | "qemu";
   readonly hostId: number;
   readonly hostName: string;
   readonly build: string;
@@ -25,6 +25,8 @@ export interface AgentStatus {
   readonly quarantined: readonly string[];
   readonly loops: readonly LoopStatus[];
   readonly messages: { readonly sent: number; readonly failed: number };
+  /** The latest time that a message had, seconds since 1970: the next agent must not seem to be before. */
+  readonly latestMessage: number;
   readonly events: number;
   readonly listening: boolean;
 }
@@ -35,6 +37,24 @@ export const STATUS_NAME = "agent-status";
 /** What the agent said last; undefined when there never was one. */
 export function readStatus(state: StateStore): AgentStatus | undefined {
   return state.read(STATUS_NAME) as AgentStatus | undefined;
+}
+
+/** Beacons that may be late before what the agent said is old. */
+const LATE_BEACONS = 3;
+
+/** Whether the agent still writes what it says of itself. One that was written after now is of a clock that has gone back. */
+export function isCurrent({ writtenAt, loops }: AgentStatus, nowMs: number): boolean {
+  const beaconSeconds = loops.find(({ category }) => category === "host/beacon")?.periodSeconds ?? 0;
+  return nowMs - Date.parse(writtenAt) <= LATE_BEACONS * beaconSeconds * 1000;
+}
+
+/** A status is written with each beacon; so long after it a message may have been sent. */
+const AFTER_STATUS_SECONDS = 60;
+
+/** Before what time no message may seem to come: onemonitord drops what is older than what it has, and a clock may have gone back since (monitoring.md 2.4). */
+export function notBefore(state: StateStore, hostId: number, nowMs: number): number {
+  const known = readStatus(state);
+  return known?.hostId === hostId && known.latestMessage > nowMs / 1000 ? known.latestMessage + AFTER_STATUS_SECONDS : 0;
 }
 
 /** VMs that the statistics pass by for now (monitor/block-stats.ts). */

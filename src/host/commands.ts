@@ -71,14 +71,14 @@ function exitCodeOf({ exitCode, signalCode }: Child): number {
   return exitCode ?? 128 + (typeof signalCode === "string" ? constants.signals[signalCode] : (signalCode ?? 0));
 }
 
-interface Captured {
+export interface Captured {
   readonly closed: Promise<void>;
   /** What has come so far. */
   text(): string;
 }
 
 /** Reads a stream to its end, so that nobody has to wait for us, and keeps the beginning. */
-function capture(stream: ReadableStream<Uint8Array>): Captured {
+export function capture(stream: ReadableStream<Uint8Array>): Captured {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const read = async () => {

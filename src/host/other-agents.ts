@@ -1,32 +1,54 @@
 import { readdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 
-/** Where upstream's agent is, as its command line shows it: whoever wants to stop an agent of this tree looks for this (monitoring.md 3.3). */
-export function agentMark(tree: string, driver: string, hostId: number, hostName: string): string {
-  return `${realPath(tree)}/im/${driver}.d/monitord-client.rb ${driver} ${hostId} ${hostName}`;
+/** Which host an agent reports, from which tree. */
+export interface AgentIdentity {
+  readonly tree: string;
+  readonly driver: "kvm" | "qemu";
+  readonly hostId: number;
+  readonly hostName: string;
 }
 
+/** Upstream's program: whoever wants to stop an agent looks for its path and these arguments on command lines (monitoring.md 3.3). */
+const PROGRAM = "monitord-client.rb";
+
+const DRIVERS = ["kvm", "qemu"] as const;
 const GRACE_MS = 2000;
 const LOOK_MS = 20;
 
-/** Pids of agents, upstream's or ours, whose command line ends with the mark; never this process. */
-export function otherAgents(mark: string): readonly number[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => pid !== process.pid && commandLine(pid).endsWith(mark));
+/** The last words on the command line of an agent. The path is as the launcher has it, because upstream's script compares text. */
+export function agentWords({ tree, driver, hostId, hostName }: AgentIdentity): readonly string[] {
+  return [join(tree, "im", `${driver}.d`, PROGRAM), driver, String(hostId), hostName];
+}
+
+/** Pids of agents of this host, upstream's or ours, and of either driver: a host may have changed its driver. Never this process. */
+export function otherAgents(identity: AgentIdentity, proc = "/proc"): readonly number[] {
+  const directories = new Set(DRIVERS.map((driver) => realPath(join(identity.tree, "im", `${driver}.d`))));
+  const pids = readdirSync(proc).filter((name) => /^\d+$/.test(name)).map(Number);
+  return pids.filter((pid) => pid !== process.pid && isAgentOf(commandLine(`${proc}/${pid}/cmdline`), identity, directories));
 }
 
 /** Ends them: TERM, a moment, KILL. */
-export async function endAgents(mark: string): Promise<number> {
-  const pids = otherAgents(mark);
+export async function endAgents(identity: AgentIdentity): Promise<number> {
+  const pids = otherAgents(identity);
   for (const pid of pids) signal(pid, "SIGTERM");
-  for (let waited = 0; waited < GRACE_MS && otherAgents(mark).length > 0; waited += LOOK_MS) await Bun.sleep(LOOK_MS);
-  for (const pid of otherAgents(mark)) signal(pid, "SIGKILL");
+  for (let waited = 0; waited < GRACE_MS && otherAgents(identity).length > 0; waited += LOOK_MS) await Bun.sleep(LOOK_MS);
+  for (const pid of otherAgents(identity)) signal(pid, "SIGKILL");
   return pids.length;
 }
 
-function commandLine(pid: number): string {
+/** The tree may be reached by more than one name. */
+function isAgentOf(words: readonly string[], { hostId, hostName }: AgentIdentity, directories: ReadonlySet<string>): boolean {
+  const at = words.findIndex((word) => word.startsWith("/") && basename(word) === PROGRAM);
+  const [program = "", driver, id, name] = at < 0 ? [] : words.slice(at);
+  return (DRIVERS as readonly unknown[]).includes(driver) && id === String(hostId) && name === hostName && directories.has(realPath(dirname(program)));
+}
+
+function commandLine(path: string): readonly string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replace(/\0$/, "").replaceAll("\0", " ");
+    return readFileSync(path, "utf8").split("\0");
   } catch {
-    return "";
+    return [];
   }
 }
 

@@ -1,6 +1,6 @@
 import { accessSync, constants, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { cleanEnvironment } from "./commands.ts";
+import { capture, cleanEnvironment } from "./commands.ts";
 
 /** How long somebody's program may take in one pass. */
 const PROGRAM_MS = 60_000;
@@ -11,15 +11,28 @@ export function probeFiles(directory: string): readonly string[] {
   return names(directory).filter((name) => isProgram(join(directory, name))).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
+/** Programs that run now, by the pids of their groups. */
+const running = new Set<number>();
+
+/** Ends what still runs: whoever started it is about to end. */
+export function endPrograms(): void {
+  for (const pid of running) signalGroup(pid, "SIGKILL");
+}
+
 /** Runs a program with stdin, in a process group of its own; the group ends with the limit. */
-export async function runProbe(argv: readonly string[], cwd: string, stdin: string): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+export async function runProbe(argv: readonly string[], cwd: string, stdin: string, limitMs = PROGRAM_MS): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
   const child = Bun.spawn({ cmd: [...argv], cwd, env: cleanEnvironment(), stdin: Buffer.from(stdin), stdout: "pipe", stderr: "pipe", detached: true });
-  const timer = setTimeout(() => endGroup(child.pid), PROGRAM_MS);
+  running.add(child.pid);
+  const timer = setTimeout(() => endGroup(child.pid), limitMs);
   try {
-    const [stdout, stderr, exitCode] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
-    return { exitCode, stdout, stderr: child.signalCode ? `ended by ${child.signalCode}${stderr ? `: ${stderr}` : ""}` : stderr };
+    const [stdout, stderr] = [capture(child.stdout), capture(child.stderr)];
+    const exitCode = await child.exited;
+    // What it left behind may hold the pipes open: what was said until then counts.
+    await Promise.race([Promise.all([stdout.closed, stderr.closed]), Bun.sleep(GRACE_MS)]);
+    return { exitCode, stdout: stdout.text(), stderr: child.signalCode ? `ended by ${child.signalCode}${stderr.text() ? `: ${stderr.text()}` : ""}` : stderr.text() };
   } finally {
     clearTimeout(timer);
+    running.delete(child.pid);
   }
 }
 

@@ -66,11 +66,13 @@ function tableOf({ kind, id }: SeriesOwner, metric: string): string {
   return table;
 }
 
-/** Gives the newest point that was there before. */
+/** Gives the newest point that was there before. Points of a time to come are of a clock that has gone back: what follows them could not be told from what was before. */
 function addPoint(database: Database, table: string, { at, value }: SeriesPoint, keepSeconds: number): SeriesPoint | undefined {
   database.run(`CREATE TABLE IF NOT EXISTS ${table} (TIMESTAMP INTEGER PRIMARY KEY, VALUE REAL NOT NULL)`);
   const before = database.query(`SELECT TIMESTAMP AS at, VALUE AS value FROM ${table} ORDER BY TIMESTAMP DESC LIMIT 1`).get() as SeriesPoint | null;
+  const wentBack = before !== null && before.at > at;
+  if (wentBack) database.run(`DELETE FROM ${table} WHERE TIMESTAMP > ?`, [at]);
   if (before === null || Math.floor(before.at / HOUR) !== Math.floor(at / HOUR)) database.run(`DELETE FROM ${table} WHERE TIMESTAMP < ?`, [at - keepSeconds]);
   database.run(`INSERT OR REPLACE INTO ${table} VALUES (?, ?)`, [at, value]);
-  return before ?? undefined;
+  return wentBack ? undefined : (before ?? undefined);
 }

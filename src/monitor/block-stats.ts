@@ -43,7 +43,7 @@ export interface NamedDomain {
  */
 export async function readBlockStats({ domains, areAll }: Wanted, qemu: ReadonlyMap<string, QemuProcess>, sources: BlockSources, deadline: Deadline): Promise<ReadonlyMap<string, StatsFields>> {
   const { state, clock, log } = sources;
-  const before = stillValid(asQuarantine(state.read(STATE_NAME)), qemu, clock.nowMs());
+  const before = stillValid(asQuarantine(state.read(STATE_NAME)), qemu, clock.nowMs(), sources.quarantineSeconds);
   const silent = domains.filter(({ uuid }) => isStopped(qemu.get(uuid)) || before[uuid]);
   const asked = domains.filter((domain) => !silent.includes(domain));
   const { found, timeouts } = await readWithRetries({ domains: asked, areAll: areAll && silent.length === 0 }, sources, deadline);
@@ -91,9 +91,9 @@ function quarantineOf(stuck: readonly NamedDomain[], qemu: ReadonlyMap<string, Q
   return Object.fromEntries(stuck.map(({ uuid }) => [uuid, { until, start: qemu.get(uuid)?.startTicks ?? 0 }]));
 }
 
-/** Entries whose time has not come and whose process is still the same. */
-function stillValid(quarantine: Quarantine, qemu: ReadonlyMap<string, QemuProcess>, now: number): Quarantine {
-  return Object.fromEntries(Object.entries(quarantine).filter(([uuid, { until, start }]) => until > now && (qemu.get(uuid)?.startTicks ?? 0) === start));
+/** Entries whose time has not come and whose process is still the same. One that ends later than a new one would is of a clock that has gone back. */
+function stillValid(quarantine: Quarantine, qemu: ReadonlyMap<string, QemuProcess>, now: number, quarantineSeconds: number): Quarantine {
+  return Object.fromEntries(Object.entries(quarantine).filter(([uuid, { until, start }]) => until > now && until <= now + quarantineSeconds * 1000 && (qemu.get(uuid)?.startTicks ?? 0) === start));
 }
 
 function asQuarantine(value: unknown): Quarantine {

@@ -79,7 +79,8 @@ function finish(base: Sample, { sample: now, qemu, processors }: Taken, stored: 
     const used = cpuTicks - (before?.start === startTicks ? before.ticks : 0);
     return [uuid, elapsed > 0 ? Math.max(0, (used / elapsed) * processors * 100) : 0];
   }));
-  const old = !stored || now.at - stored.newer.at >= SHORTEST_MS;
+  const age = stored ? now.at - stored.newer.at : Infinity;
+  const old = age < 0 || age >= SHORTEST_MS; // the clock may have gone back
   if (old) remember(STATE_NAME, { newer: now, ...(stored ? { older: stored.newer } : {}) } satisfies Samples, sources);
   return { percent, qemu };
 }

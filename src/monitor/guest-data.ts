@@ -27,6 +27,9 @@ const NOT_RUNNING = "error: Requested operation is not valid: domain is not runn
 const SILENT = "error: Guest agent is not responding: no answer in time";
 const OWN_SECONDS = 3;
 
+/** Characters of one value that are reported. The front-end stores them with every pass, and it is the guest who chooses them. */
+const MOST_CHARACTERS = 4096;
+
 /** An agent that did not answer is left alone for so long. */
 const SILENCE_MS = 5 * 60 * 1000;
 const STATE_NAME = "silent-guests";
@@ -41,12 +44,16 @@ export async function guestData(vms: readonly GuestVm[], settings: GuestAgentSet
   const found = new Map<string, Attributes>();
   for (const vm of silent.leastRecentFirst(vms)) {
     if (deadline.expired) break;
-    found.set(vm.uuid, vm.running ? await askGuest(vm, settings.questions, silent, ports, deadline) : settings.questions.filter(({ isFor }) => isFor(undefined)).map(({ name }) => [name, NOT_RUNNING] as const));
+    found.set(vm.uuid, vm.running ? (await askGuest(vm, settings.questions, silent, ports, deadline)).map(shortened) : settings.questions.filter(({ isFor }) => isFor(undefined)).map(({ name }) => [name, NOT_RUNNING] as const));
     silent.note(vm.uuid);
   }
   silent.keep();
   if (found.size < vms.length) ports.log.log("WARN", `${vms.length - found.size} guests were not asked: their time is used up`);
   return found;
+}
+
+function shortened([name, value]: Attributes[number]): Attributes[number] {
+  return [name, value.length > MOST_CHARACTERS ? `${value.slice(0, MOST_CHARACTERS)}…` : value];
 }
 
 async function askGuest(vm: GuestVm, questions: readonly GuestQuestion[], silent: SilentGuests, { hypervisor, log }: GuestPorts, deadline: Deadline): Promise<Attributes> {

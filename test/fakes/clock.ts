@@ -10,6 +10,8 @@ interface Timer {
 export class FakeClock implements Clock {
   /** Lengths of all sleeps, milliseconds. */
   readonly sleeps: number[] = [];
+  /** Added to the wall clock only, milliseconds: somebody has set it. */
+  step = 0;
   #now = 0;
   #timers: readonly Timer[] = [];
 
@@ -20,7 +22,7 @@ export class FakeClock implements Clock {
   }
 
   nowMs(): number {
-    return this.startMs + this.#now;
+    return this.startMs + this.#now + this.step;
   }
 
   async sleep(ms: number): Promise<void> {

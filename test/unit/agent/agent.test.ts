@@ -3,17 +3,26 @@ import { Agent } from "../../../src/agent/agent.ts";
 import type { ForeignProbe } from "../../../src/agent/ports.ts";
 import { readStatus } from "../../../src/agent/status.ts";
 import { DEFAULT_PERIODS, type MonitorConfiguration } from "../../../src/core/monitor-configuration.ts";
-import { given, type Given } from "../../fakes/world.ts";
+import { given, type Given, type World } from "../../fakes/world.ts";
 import { HandClock } from "./clock.ts";
 import { decode } from "./wire.ts";
 
 const UUID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
 const configuration: MonitorConfiguration = { hostId: 3, address: "", port: 1, publicKey: undefined, periods: DEFAULT_PERIODS, datastoreLocation: "/d" };
 
+/** What a test may say of the world beside the domains; another agent's state, when that ran before. */
+interface Before extends Given {
+  readonly state?: World["state"];
+  /** Seconds by which the wall clock is off. */
+  readonly step?: number;
+}
+
 /** An agent whose directories hold these programs (a text is what one prints; "!" begins an error), and what the front-end hears. */
-function agentOf(programs: Readonly<Record<string, string | (() => Promise<string>)>>, more: Given = {}) {
+function agentOf(programs: Readonly<Record<string, string | (() => Promise<string>)>>, { state, step = 0, ...more }: Before = {}) {
   const clock = new HandClock();
-  const world = given({ domains: [{ name: "one-1", uuid: UUID }], ...more });
+  clock.step = step * 1000;
+  const fake = given({ domains: [{ name: "one-1", uuid: UUID }], ...more });
+  const world = { ...fake, state: state ?? fake.state };
   const heard: { at: number; by: string; type: string; status: string; timestamp: number; text: string }[] = [];
   const front = { down: false, tcpHangs: false };
   const take = (by: string) => async (message: string) => {
@@ -51,6 +60,41 @@ describe("Agent.firstAnswer()", () => {
     const answer = agent.firstAnswer();
     await clock.pass(50);
     expect([part(await answer, "SYSTEM_HOST"), part(await answer, "MONITOR_HOST"), part(await answer, "MONITOR_VM"), world.log.lines]).toEqual([[], [], ["VM = []\n", "\n"], ["WARN: Error executing a.sh: no lspci"]]);
+  });
+});
+
+describe("Agent.firstAnswer() and what it must not do", () => {
+  test("firstAnswer() took results of commands, and snapshots, that nobody may ever read", async () => {
+    let passes = 0;
+    const { agent, clock, texts } = agentOf({ "vm/execution/a.sh": async () => (passes++, "VM = [ PID=1 ]\n"), "vm/snapshot/b.sh": async () => (passes++, "VM = [ ID=1 ]\n") });
+    await agent.firstAnswer();
+    const before = passes;
+    void agent.run();
+    await clock.pass(1);
+    agent.stop();
+    expect([before, texts("EXEC_VM"), texts("MONITOR_VM")]).toEqual([0, ["VM = [ PID=1 ]"], ["VM = [ ID=1 ]"]] as unknown[] as [number, string[], string[]]);
+  });
+
+  test("firstAnswer() of an agent after a clock that went back was older than what onemonitord had, and all that followed", async () => {
+    const first = agentOf({ "host/monitor/a.sh": "A=1" });
+    void first.agent.run();
+    await first.clock.pass(40);
+    first.agent.stop();
+    const { agent, clock, heard } = agentOf({ "host/monitor/a.sh": "A=1" }, { state: first.world.state, step: -3600 });
+    const time = Number(/<TIMESTAMP>(\d+)</.exec(await agent.firstAnswer())?.[1]);
+    void agent.run();
+    await clock.pass(1);
+    agent.stop();
+    const last = Math.max(...first.heard.map(({ timestamp }) => timestamp));
+    expect({ answer: time >= last, others: heard.map(({ timestamp }) => timestamp >= time) }).toEqual({ answer: true, others: [true, true] });
+  });
+
+  test("firstAnswer() of an agent that follows another at once has the time that it is", async () => {
+    const first = agentOf({});
+    void first.agent.run();
+    await first.clock.pass(1);
+    first.agent.stop();
+    expect(await agentOf({}, { state: first.world.state, step: 2 }).agent.firstAnswer()).toContain("<TIMESTAMP>1700000002</TIMESTAMP>");
   });
 });
 
@@ -115,6 +159,21 @@ describe("Agent.run()", () => {
     await clock.pass(5);
     agent.stop();
     expect(texts("STATE_VM").slice(1)).toEqual([`SYNC_STATE=yes\nMISSING_STATE=POWEROFF\nVM = [ ID="1", DEPLOY_ID="${UUID}",  STATE="SUSPENDED" ]`]);
+  });
+
+  test("run() lost the result of a command that could not be sent; now it goes by TCP, and again, also by the next agent", async () => {
+    let results = "VM = [ PID=1 ]\n";
+    const program = { "vm/execution/a.sh": async () => [results, (results = "")][0] ?? "" };
+    const first = agentOf(program);
+    first.front.down = true;
+    void first.agent.run();
+    await first.clock.pass(3);
+    first.agent.stop();
+    const second = agentOf(program, { state: first.world.state });
+    void second.agent.run();
+    await second.clock.pass(30);
+    second.agent.stop();
+    expect([first.texts("EXEC_VM"), second.heard.filter(({ type }) => type === "EXEC_VM").map(({ by, text }) => `${by} ${text}`)]).toEqual([[], ["tcp VM = [ PID=1 ]"]]);
   });
 
   test("run() does not call a report complete that a slow program has made old", async () => {

@@ -68,3 +68,11 @@ test("a file that is no database is an error with its path", () => {
   writeFileSync(join(directory, "7.db"), "no database at all, but long enough to be read as the header of one, which it is not".repeat(20));
   expect(() => store.append(VM, { cpu: 1 }, 20, WEEK)).toThrow(join(directory, "7.db"));
 });
+
+test("series of a clock that had gone back were compared with points of a time to come", () => {
+  const { series: store } = series();
+  store.append(VM, { netrx: 100 }, 10_000, WEEK);
+  const first = store.append(VM, { netrx: 160 }, 6_400, WEEK);
+  const second = store.append(VM, { netrx: 190 }, 6_430, WEEK);
+  expect([first, second, store.last(VM, "netrx", 9)]).toEqual([{}, { netrx: { at: 6_400, value: 160 } }, [{ at: 6_400, value: 160 }, { at: 6_430, value: 190 }]]);
+});

@@ -224,6 +224,18 @@ describe("poll and CPU usage", () => {
     expect([/^STATE=a CPU=(\d+\.\d+) /.test(await poll(world, "one-9001")), world.clock.sleeps]).toEqual([true, sleeps]);
   });
 
+  test("poll waited a second each time for an hour after the clock had gone back an hour", async () => {
+    using world = host();
+    await poll(world, "one-9001");
+    world.clock.step = -3_600_000;
+    for (let times = 0; times < 3; times++) {
+      world.clock.pass(30_000);
+      world.processes.ticks += 6000;
+      await poll(world, "one-9001");
+    }
+    expect(world.clock.sleeps).toEqual([1000, 1000]);
+  });
+
   test.each([["garbage", '"x"'], ["null", "null"], ["another version", '{"newer":{"at":1}}'], ["a cut older one", '{"newer":{"at":1767323045000,"total":1,"processes":{}},"older":{"at":1}}'], ["no processes", '{"newer":{"at":1,"total":1,"processes":null}}']])("poll takes a state file with %s for none", async (_what, text) => {
     using world = host();
     world.state.values.set("poll-cpu", text);
@@ -277,6 +289,17 @@ describe("poll and a QEMU that does not answer", () => {
     using world = host({ domains: [one, { ...two, state: "running" }], onevirt: { QUARANTINE_SECONDS: 40 } });
     stuck(world, TWO);
     await poll(world, "-t");
+    world.clock.pass(41_000);
+    world.hypervisor.calls.length = 0;
+    await poll(world, "-t");
+    expect(blockCalls(world)).toEqual(["stats block all"]);
+  });
+
+  test("poll asked nobody's disks for an hour after the clock had gone back an hour", async () => {
+    using world = host({ domains: [one, { ...two, state: "running" }], onevirt: { QUARANTINE_SECONDS: 40 } });
+    stuck(world, TWO);
+    await poll(world, "-t");
+    world.clock.step = -3_600_000;
     world.clock.pass(41_000);
     world.hypervisor.calls.length = 0;
     await poll(world, "-t");

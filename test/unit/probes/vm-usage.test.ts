@@ -110,6 +110,13 @@ describe("guests", () => {
     expect(world.hypervisor.parts.asked.at(-1)).toBe('{"execute":"guest-ping","arguments":{"id":1}}');
   });
 
+  test("a guest chose how much the front-end stores of it: 10 MB in each pass", async () => {
+    using world = host({ domains: [one], files: enabled() });
+    world.hypervisor.parts.agent.set("guest-ping", "x".repeat(10_000_000)).set("guest-get-osinfo", { id: "y".repeat(10_000) }).set("guest-network-get-interfaces", [{ name: "eth0", "ip-addresses": Array.from({ length: 10_000 }, () => ({ "ip-address": "10.0.0.1" })) }]);
+    const said = (await monitored(world))[`1 ${A}`]?.slice(8) ?? [];
+    expect(said.map((line) => [line.split("=", 1)[0], line.length < 4200])).toEqual([["OS_ID", true], ["OS_TYPE", true], ["OS_VERSION", true], ["OS_MACHINE", true], ["GUEST_IP_ADDRESSES", true], ["VM_QEMU_PING", true]]);
+  });
+
   test("filters decide by the guest's system; a guest of which nothing is known passes none", async () => {
     const commands = "  :a:\n    :command: one-$vm_id '{\"execute\":\"guest-ping\"}'\n    :os_types: [mswindows]\n    :os_ids: mswindows\n  :b:\n    :command: one-$vm_id '{\"execute\":\"guest-ping\"}'\n    :os_types: [posix]\n";
     using world = host({ domains: [one], files: enabled(commands) });

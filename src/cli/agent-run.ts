@@ -1,0 +1,125 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Agent } from "../agent/agent.ts";
+import type { AgentWorld } from "../agent/ports.ts";
+import { readMonitorConfiguration } from "../codec/monitor-configuration.ts";
+import { decodeDocument } from "../codec/stdin-document.ts";
+import { contextOf, readSettings, type Surroundings } from "../context.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/ports.ts";
+import { trimLog } from "../host/agent-log.ts";
+import { HostFiles } from "../host/files.ts";
+import { MonitorSocket } from "../host/monitor-socket.ts";
+import type { AgentIdentity } from "../host/other-agents.ts";
+import { endPrograms, probeFiles, runProbe } from "../host/probe-files.ts";
+import { ResidentServer } from "../resident/server.ts";
+import { residentSocket } from "../resident/socket-path.ts";
+import { startThread } from "../thread.ts";
+import { AgentFiles } from "./agent-files.ts";
+import { surround } from "./agent-surroundings.ts";
+
+/** systemd-tmpfiles removes what nobody has touched for long (monitoring.md 14). */
+const KEEP_AGAIN_MS = 12 * 3600 * 1000;
+
+/** How often is looked whether the executable was replaced, this agent is not wanted, or its log too long. */
+const LOOK_MS = 60_000;
+
+const STDERR = 2;
+
+/** With this file the agent of upstream is wanted: ours ends, and onemonitord starts the other when it hears nothing. */
+const SWITCH = "/etc/onevirt/off";
+
+/** The agent itself: first answer on stdout, then loops until it is ended (monitoring.md 4.3). */
+export async function runAgent(identity: AgentIdentity): Promise<number> {
+  let agent: Agent | undefined;
+  process.on("SIGUSR1", () => agent?.refreshSystem()); // before our pid can be read: a signal would end us
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  process.on("SIGTERM", end); // nothing that a pass is waiting for needs to be waited for
+  const text = decodeDocument(await Bun.stdin.text(), "the monitoring configuration");
+  const configuration = await readMonitorConfiguration(text, process.env.SSH_CLIENT);
+  const surroundings = surround();
+  const files = new AgentFiles(text, configuration, new HostFiles(), surroundings.log);
+  files.clearNames();
+  files.keep();
+  try {
+    using contexts = await openContexts(surroundings);
+    using socket = await MonitorSocket.open(configuration.address, configuration.port);
+    using _resident = lendThreads(surroundings.log);
+    agent = new Agent({ ...identity, configuration }, configuration, { transport: socket, filesOf: (category) => programs(identity, category, text), contextFor: contexts.contextFor });
+    const answer = await Promise.race([agent.firstAnswer(), ended]);
+    if (answer) await report(agent, answer, ended, [every(LOOK_MS, look(identity, text, end)), every(KEEP_AGAIN_MS, () => files.keep())]);
+    return 0;
+  } finally {
+    endPrograms();
+    files.removePids();
+  }
+}
+
+async function report(agent: Agent, answer: string, ended: Promise<void>, timers: readonly ReturnType<typeof setInterval>[]): Promise<void> {
+  console.log(answer);
+  await Promise.race([agent.run(), ended]);
+  agent.stop();
+  for (const timer of timers) clearInterval(timer);
+}
+
+/** A call that waits for a QEMU holds its thread: states have a libvirt of their own, and so has the host. */
+async function openContexts(surroundings: Surroundings): Promise<Pick<AgentWorld, "contextFor"> & Disposable> {
+  const { settings } = await readSettings(surroundings);
+  const [states, host, vms] = Array.from({ length: 3 }, () => contextOf(settings, surroundings, { readOnly: false, limitSeconds: null })) as [Opened, Opened, Opened];
+  return {
+    contextFor: (category, seconds) => {
+      const context = category === "vm/status" ? states : category.startsWith("host/") ? host : vms;
+      return { ...context, deadline: context.deadline.within(seconds) };
+    },
+    [Symbol.dispose]: () => [states, host, vms].forEach((context) => context[Symbol.dispose]()),
+  };
+}
+
+type Opened = ReturnType<typeof contextOf>;
+
+/** What strangers put into the directories of probes. */
+function programs({ tree, driver, hostId, hostName }: AgentIdentity, category: string, configuration: string) {
+  const directory = join(tree, "im", `${driver}-probes.d`, category);
+  return probeFiles(directory).map((file) => ({ file, run: () => runProbe([join(directory, file), driver, String(hostId), hostName], join(tree, "im", `${driver}.d`), configuration) }));
+}
+
+/** Actions borrow our libvirt threads; without that they start their own. */
+function lendThreads(log: Log): Disposable {
+  try {
+    return new ResidentServer(residentSocket(process.env.ONEVIRT_RESIDENT), new HostFiles(), startThread);
+  } catch (error) {
+    log.log("WARN", `Actions cannot borrow the libvirt threads of the agent: ${messageOf(error)}`);
+    return { [Symbol.dispose]: () => undefined };
+  }
+}
+
+/** One look at what may have changed. A new executable under our name: the next agent is started from it, and ends this one. */
+function look(identity: AgentIdentity, configuration: string, end: () => void): () => void {
+  const started = identityOf(process.execPath);
+  const upstream = join(identity.tree, "im", `${identity.driver}.d`, "upstream-monitord-client_control.sh");
+  return () => {
+    trimLog(STDERR);
+    if (existsSync(SWITCH) && existsSync(upstream)) return end();
+    const now = identityOf(process.execPath);
+    if (now !== undefined && now !== started) startNext(identity, configuration);
+  };
+}
+
+function startNext({ driver, hostId, hostName }: AgentIdentity, configuration: string): void {
+  Bun.spawn({ cmd: [process.execPath, "agent", "start", driver, String(hostId), hostName], stdin: Buffer.from(configuration), stdout: "ignore", stderr: "ignore", detached: true }).unref();
+}
+
+function every(ms: number, work: () => void): ReturnType<typeof setInterval> {
+  const timer = setInterval(work, ms);
+  timer.unref();
+  return timer;
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const { ino, mtimeMs, size } = statSync(path);
+    return `${ino} ${mtimeMs} ${size}`;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,65 @@
+import { readMonitorConfiguration } from "../codec/monitor-configuration.ts";
+import { decodeDocument } from "../codec/stdin-document.ts";
+import { Deadline } from "../core/deadline.ts";
+import { OnevirtError } from "../core/errors.ts";
+import { openLog } from "../host/agent-log.ts";
+import { systemClock } from "../host/clock.ts";
+import { HostFiles } from "../host/files.ts";
+import { HostLocks } from "../host/locks.ts";
+import { type AgentIdentity, agentWords, endAgents } from "../host/other-agents.ts";
+import { AGENT_LOG, ONE_DB } from "./agent-files.ts";
+
+/** The first answer must come within the driver's 90 s. */
+const ANSWER_MS = 80_000;
+
+/** Two starts at once would leave two agents: each waits for the other while it ends what was there. */
+const TURN_SECONDS = 10;
+
+type Child = Bun.Subprocess<Buffer, "pipe", number | "ignore">;
+
+/** Ends older agents, starts ours apart from this process, and passes its first answer on. A configuration that cannot be used ends nobody. */
+export async function startAgent(identity: AgentIdentity): Promise<number> {
+  const text = decodeDocument(await Bun.stdin.text(), "the monitoring configuration");
+  await readMonitorConfiguration(text, process.env.SSH_CLIENT);
+  const child = await replaceAgents(identity, text);
+  const answer = await Promise.race([firstLines(child.stdout), child.exited.then(() => ""), Bun.sleep(ANSWER_MS).then(() => "")]);
+  if (answer !== "") {
+    console.log(answer.trimEnd());
+    child.unref();
+    return 0;
+  }
+  child.kill("SIGKILL");
+  throw new OnevirtError("NOT_DONE", `The agent gave no first answer: ${(new HostFiles().findText(AGENT_LOG) ?? "").trim().split("\n").at(-1) ?? ""}`);
+}
+
+/** Ends the agents of this host. */
+export async function stopAgent(identity: AgentIdentity): Promise<number> {
+  await endAgents(identity);
+  return 0;
+}
+
+async function replaceAgents(identity: AgentIdentity, text: string): Promise<Child> {
+  using _turn = await turn(identity.hostId);
+  await endAgents(identity);
+  // Its command line ends with these words, so that upstream's control script can stop it after a way back.
+  return Bun.spawn({ cmd: [process.execPath, "agent", "run", ...agentWords(identity)], env: { ...process.env }, stdin: Buffer.from(text), stdout: "pipe", stderr: openLog(AGENT_LOG), detached: true });
+}
+
+/** Whoever waits in vain, or can lock nothing, goes on. */
+async function turn(hostId: number): Promise<Disposable> {
+  try {
+    return await new HostLocks(ONE_DB, systemClock).file(`${ONE_DB}/.agent-${hostId}.lock`, Deadline.after(TURN_SECONDS, systemClock));
+  } catch {
+    return { [Symbol.dispose]: () => undefined };
+  }
+}
+
+async function firstLines(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.includes("</MONITOR_MESSAGES>")) return text;
+  }
+  return "";
+}
