@@ -1,11 +1,11 @@
 import type { Action, ActionInput } from "./actions/action.ts";
 import { findAction, type ActionName } from "./actions/table.ts";
 import { findTree, openContext, readGeneration, type Surroundings } from "./context.ts";
-import type { Deadline } from "./core/deadline.ts";
 import { ERRORS, messageOf, OnevirtError } from "./core/errors.ts";
 import { failureLines, logLine } from "./core/report.ts";
 import { openTracer } from "./host/trace.ts";
 import type { Thread } from "./libvirt/worker-call.ts";
+import { stdinWithin } from "./stdin.ts";
 
 /** stdin beyond this is no document of a VM; it is not read to its end. */
 const MAX_STDIN_BYTES = 6 * 1024 * 1024;
@@ -18,7 +18,7 @@ export async function runAction(name: string, argv: readonly string[], thread: T
     if (!row) throw new OnevirtError("BAD_ARGUMENT", `there is no action ${JSON.stringify(name)}`, { hint: "onevirt help lists them" });
     const args = readArguments(row, name, argv);
     using context = await openContext(name as ActionName, surroundings);
-    const input = { arguments: args, stdin: row.stdin === "none" ? "" : await stdinWithin(context.deadline) } satisfies ActionInput;
+    const input = { arguments: args, stdin: row.stdin === "none" ? "" : await stdinWithin(context.deadline, "the document", MAX_STDIN_BYTES) } satisfies ActionInput;
     const answer = await (await row.load()).run(input, context);
     if (answer !== "") console.log(answer);
     return 0;
@@ -41,28 +41,6 @@ export function readArguments(row: Action, name: string, argv: readonly string[]
   const missing = row.arguments.find(({ optional, mayBeEmpty }, index) => (argv[index] === undefined ? !optional : argv[index] === "" && !mayBeEmpty && !optional));
   if (missing) throw new OnevirtError("BAD_ARGUMENT", `the argument ${missing.name} is missing`, { hint: usage });
   return Object.fromEntries(argv.map((value, index) => [row.arguments[index]?.name ?? "", value]));
-}
-
-/** A caller that neither writes nor closes its end is not waited for longer than the action may take. */
-async function stdinWithin(deadline: Deadline): Promise<string> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new OnevirtError("TIMED_OUT", "Cannot read the document: stdin did not end in time")), Math.min(deadline.remainingMs(), 0x7fff_ffff));
-  try {
-    return await Promise.race([readStdin(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function readStdin(): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of Bun.stdin.stream()) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > MAX_STDIN_BYTES) break; // the length check of the document gives the message
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function report(error: unknown, name: string, row: Action | undefined, argv: readonly string[], { generation }: Surroundings): number {

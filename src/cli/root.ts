@@ -104,19 +104,24 @@ function help([name]: readonly string[]): number {
 }
 
 function overview(): string {
-  const rows = (entries: readonly (readonly [string, string])[]) => entries.map(([word, about]) => `  ${word.padEnd(12)}${about}`).join("\n");
   const operator = [...Object.entries(commands).map(([name, { summary }]) => [name, summary] as const), ...Object.entries(DIRECT)];
   return [
-    "onevirt: OpenNebula's KVM driver as one executable", "", "Commands:", rows(operator), "", "Actions (onevirt vmm ACTION, or a launcher of the remotes tree):",
-    rows(Object.entries(actions).map(([name, { summary }]) => [name, summary])), "", "ONEVIRT_TRACE=FILE|- records each libvirt call, process and file written.",
+    "onevirt: OpenNebula's KVM driver as one executable", "", "Commands:", columns(operator).join("\n"), "", "Actions (onevirt vmm ACTION, or a launcher of the remotes tree):",
+    columns(Object.entries(actions).map(([name, { summary }]) => [name, summary])).join("\n"), "", "ONEVIRT_TRACE=FILE|- records each libvirt call, process and file written.",
   ].join("\n");
+}
+
+/** Words and what they mean, one below the other. */
+function columns(rows: readonly (readonly [word: string, about: string])[]): readonly string[] {
+  const width = Math.max(...rows.map(([word]) => word.length)) + 2;
+  return rows.map(([word, about]) => `  ${word.padEnd(width)}${about}`);
 }
 
 function actionHelp(name: string, { summary, arguments: args, settings, limitSeconds, limitAdds, stdin }: Action): string {
   const limit = limitSeconds === null ? "none" : `${limitSeconds} s${limitAdds ? ` on top of ${limitAdds}` : ""}`;
   return [
     `onevirt vmm ${name} ${args.map((each) => (each.optional ? `[${each.name}]` : each.name)).join(" ")}`, "", summary, "",
-    ...args.map((each) => `  ${each.name.padEnd(17)}${each.about}`), "",
+    ...columns(args.map(({ name: word, about }) => [word, about])), "",
     `Standard input: ${STDIN[stdin]}`,
     `Limit: ${limit}; LIMIT_${name.toUpperCase()} in onevirt.conf changes it`, `Settings: ${settings.join(", ")}`,
     "Exit codes: 0 done; 1 not done; 2 wrong call; 3 outcome unknown",

@@ -8,17 +8,33 @@ const PEM = /-+BEGIN RSA PUBLIC KEY-+([^-]*)-+END RSA PUBLIC KEY-+/;
 
 /** What onemonitord sends to an agent, as XML or base64. `sshClient` is $SSH_CLIENT, which stands for an address of `auto`. BAD_INPUT names what is missing. */
 export async function readMonitorConfiguration(text: string, sshClient: string | undefined): Promise<MonitorConfiguration> {
-  const root = await parseVmXml(decodeDocument(text, "the monitoring configuration"), "the monitoring configuration");
-  const value = (path: string) => textOf(findFirst(root, ...path.split("/")))?.trim() ?? "";
+  const value = await readValues(text);
   const key = value("NETWORK/PUBKEY");
   return {
     hostId: requireNumber(value("HOST_ID"), "HOST_ID"),
     address: addressOf(value("NETWORK/MONITOR_ADDRESS"), sshClient),
     port: requireNumber(value("NETWORK/PORT"), "NETWORK/PORT"),
     publicKey: key === "" ? undefined : pemOf(key),
-    periods: Object.fromEntries(Object.entries(DEFAULT_PERIODS).map(([name, fallback]) => [name, periodOf(value(`PROBES_PERIOD/${name}`), name, fallback)])) as unknown as ProbePeriods,
-    datastoreLocation: value("DATASTORE_LOCATION") || DEFAULT_DATASTORE_LOCATION,
+    ...forProbes(value),
   };
+}
+
+/** The part of it that probes use: an agent of upstream's hands them the whole (monitoring.md 4.6). */
+export async function readProbeConfiguration(text: string): Promise<Pick<MonitorConfiguration, "periods" | "datastoreLocation">> {
+  return forProbes(await readValues(text));
+}
+
+/** The value at a path, "" where there is none. */
+type Values = (path: string) => string;
+
+async function readValues(text: string): Promise<Values> {
+  const root = await parseVmXml(decodeDocument(text, "the monitoring configuration"), "the monitoring configuration");
+  return (path) => textOf(findFirst(root, ...path.split("/")))?.trim() ?? "";
+}
+
+function forProbes(value: Values): Pick<MonitorConfiguration, "periods" | "datastoreLocation"> {
+  const periods = Object.fromEntries(Object.entries(DEFAULT_PERIODS).map(([name, fallback]) => [name, periodOf(value(`PROBES_PERIOD/${name}`), name, fallback)]));
+  return { periods: periods as unknown as ProbePeriods, datastoreLocation: value("DATASTORE_LOCATION") || DEFAULT_DATASTORE_LOCATION };
 }
 
 function addressOf(address: string, sshClient: string | undefined): string {

@@ -6,7 +6,7 @@ export type * from "./hypervisor.ts";
 
 /** Time, so that tests need none. */
 export interface Clock {
-  /** Milliseconds that only grow; not related to the wall clock. */
+  /** Milliseconds that only grow, the same for all processes until the machine is started again; not related to the wall clock. */
   monotonicMs(): number;
   /** Wall clock, milliseconds since 1970. */
   nowMs(): number;

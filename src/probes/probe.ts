@@ -25,5 +25,7 @@ export interface Probe {
   readonly file: string;
   /** Seconds until the probe is given up in one pass. */
   readonly limitSeconds: number;
+  /** What else it does; people who only want to look do not get that. */
+  readonly effect?: string;
   readonly load: () => Promise<{ readonly run: ProbeRun }>;
 }

@@ -21,6 +21,7 @@ export const probes = {
     category: "host/system",
     file: "clean_db.rb",
     limitSeconds: 10,
+    effect: "it removes files",
     load: () => import("./clean-series.ts"),
   },
   "host/system/cpu": {
@@ -140,6 +141,7 @@ export const probes = {
     category: "vm/execution",
     file: "exec.rb",
     limitSeconds: 30,
+    effect: "a guest tells a result only once",
     load: () => import("./vm-execution.ts"),
   },
   "vm/monitor/monitor_ds_vm": {
@@ -161,6 +163,7 @@ export const probes = {
     category: "vm/snapshot",
     file: "recovery.rb",
     limitSeconds: 600,
+    effect: "it takes snapshots",
     load: () => import("./recovery-snapshots.ts"),
   },
 } as const satisfies Record<string, Probe>;

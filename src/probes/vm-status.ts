@@ -71,7 +71,7 @@ export function forgetSync(hostId: number, context: Context): void {
   if (kept) keep(hostId, { ...kept, lastSync: LONG_AGO }, context);
 }
 
-/** A new process has a new clock: times of the one before mean nothing, states and missing counts do. */
+/** The machine may have been started again since: then times mean nothing, states and missing counts do. */
 export function startOver(hostId: number, context: Context): void {
   const rows = (read(hostId, context.state)?.rows ?? []).filter((row) => row.state !== "POWEROFF").map(({ uuid, id, state: known, missing }) => ({ uuid, id, state: known, missing, since: LONG_AGO }));
   stopped.clear();
