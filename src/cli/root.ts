@@ -14,6 +14,7 @@ interface OperatorCommand {
 const commands: Readonly<Record<string, OperatorCommand>> = {
   domain: { summary: "Generate, explain, compare and validate libvirt domain documents", load: () => asCommand(import("./domain.ts")) },
   template: { summary: "Check a VM template before anybody instantiates it", load: () => asCommand(import("./template.ts")) },
+  import: { summary: "Print a VM template for a domain that OpenNebula did not start", load: () => asCommand(import("./import.ts")) },
   root: { summary: "Put the helpers that need root where oneadmin cannot write them", load: () => asCommand(import("./root-helpers.ts")) },
   guest: { summary: "Freeze and thaw the file systems of a guest, for a snapshot of its disks", load: () => asCommand(import("./guest.ts")) },
   config: { summary: "Show the configuration and where it comes from, or check it", load: () => asCommand(import("./config.ts")) },

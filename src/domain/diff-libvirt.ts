@@ -12,7 +12,7 @@ const MACHINES: Readonly<Record<string, RegExp>> = { q35: /^pc-q35-/, pc: /^pc-i
 /** Whether two values of an attribute (or, without name, of an element) mean the same to libvirt. */
 export function sameValue(path: string, attribute: string, a: string, b: string, left: XmlElement, right: XmlElement, completed: "a" | "b" | undefined): boolean {
   if (a === b) return true;
-  if (isSize(left, attribute)) return kib(a, left) === kib(b, right);
+  if (isSize(left, attribute)) return kibOf(a, left) === kibOf(b, right);
   if (/\/(address|target)$/.test(path) && isNumber(a) && isNumber(b)) return Number(a) === Number(b);
   if (completed && attribute === "machine") return Boolean((completed === "a" ? MACHINES[b] : MACHINES[a])?.test(completed === "a" ? a : b));
   return completed !== undefined && attribute === "port" && (completed === "a" ? b : a) === "-1";
@@ -39,7 +39,8 @@ function isSize({ name }: XmlElement, attribute: string): boolean {
   return (name === "cell" && attribute === "memory") || (name === "page" && attribute === "size");
 }
 
-function kib(value: string, { attributes }: XmlElement): number {
+/** A size in KiB; elements of libvirt may name another unit. */
+export function kibOf(value: string, { attributes }: XmlElement): number {
   return Number(value) * (KIB[attributes["unit"] ?? "KiB"] ?? 1);
 }
 

@@ -1,6 +1,6 @@
 import type { XmlElement } from "../codec/xml.ts";
 import { isAddition, sameValue } from "./diff-libvirt.ts";
-import { elementsOf, withOneDevices } from "./rewrite.ts";
+import { elementsOf, withSectionsJoined } from "./rewrite.ts";
 
 /** One difference that means something to libvirt. */
 export interface Difference {
@@ -16,7 +16,7 @@ export interface Difference {
  */
 export function diffDomains(a: XmlElement, b: XmlElement): readonly Difference[] {
   const completed = isWrittenByLibvirt(a) === isWrittenByLibvirt(b) ? undefined : isWrittenByLibvirt(a) ? "a" : "b";
-  return elements(withOneDevices(a), withOneDevices(b), `/${a.name}`, completed);
+  return elements(withSectionsJoined(a), withSectionsJoined(b), `/${a.name}`, completed);
 }
 
 /** The side that libvirt has completed. */

@@ -9,11 +9,20 @@ export function renamed(root: XmlElement, name: string, uuid: string): XmlElemen
 
 /** The document with one `<devices>`: libvirt adds several up, its schema knows only one. */
 export function withOneDevices(root: XmlElement): XmlElement {
-  const devices = elementsOf(root).filter(({ name }) => name === "devices");
-  const [first] = devices;
-  if (!first || devices.length === 1) return root;
-  const merged = { ...first, children: devices.flatMap(({ children }) => children) };
-  return { ...root, children: root.children.flatMap((child) => (typeof child === "string" || child.name !== "devices" ? child : child === first ? merged : [])) };
+  return withOne(root, "devices");
+}
+
+/** The document with each section once that libvirt adds up: devices, features and limits of the processors. */
+export function withSectionsJoined(root: XmlElement): XmlElement {
+  return ["devices", "features", "cputune"].reduce(withOne, root);
+}
+
+function withOne(root: XmlElement, section: string): XmlElement {
+  const all = elementsOf(root).filter(({ name }) => name === section);
+  const [first] = all;
+  if (!first || all.length === 1) return root;
+  const merged = { ...first, children: all.flatMap(({ children }) => children) };
+  return { ...root, children: root.children.flatMap((child) => (typeof child === "string" || child.name !== section ? child : child === first ? merged : [])) };
 }
 
 /** A document that was read, as text again. White space between elements and comments are not kept. */

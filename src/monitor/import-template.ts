@@ -1,4 +1,5 @@
 import type { DomainDocument } from "../codec/domain-document.ts";
+import { templateValue } from "../codec/template-text.ts";
 
 const FEATURES = ["acpi", "apic", "pae"] as const;
 
@@ -6,13 +7,13 @@ const FEATURES = ["acpi", "apic", "pae"] as const;
 export function importTemplate(domain: DomainDocument, uuid: string): string {
   const features = FEATURES.filter((name) => domain.features.includes(name)).map((name) => `  ${name.toUpperCase()}="yes"`);
   return [
-    `NAME="${escape(domain.name)}"`,
+    `NAME=${templateValue(domain.name)}`,
     `CPU=${domain.vcpu}`,
     `VCPU=${domain.vcpu}`,
     `MEMORY=${Math.floor(Number(domain.memoryKiB) / 1024)}`,
     'HYPERVISOR="kvm"',
     `IMPORT_VM_ID="${uuid}"`,
-    `OS=[ARCH="${escape(domain.arch)}"]`,
+    `OS=[ARCH=${templateValue(domain.arch)}]`,
     `FEATURES=[\n${features.join(",\n")}]`,
     "",
     graphics(domain, "spice"),
@@ -25,13 +26,13 @@ export function importTemplate(domain: DomainDocument, uuid: string): string {
 export function wildTemplate(domain: DomainDocument, uuid: string): string {
   const features = FEATURES.filter((name) => domain.features.includes(name)).map((name) => `  ${name.toUpperCase()}="yes"`);
   const lines = [
-    `NAME="${escape(domain.name)}"`,
+    `NAME=${templateValue(domain.name)}`,
     `CPU=${domain.vcpu}`,
     `VCPU=${domain.vcpu}`,
     `MEMORY=${Math.floor(Number(domain.memoryKiB) / 1024)}`,
     'HYPERVISOR="kvm"',
     `DEPLOY_ID="${uuid}"`,
-    `OS=[ARCH="${escape(domain.arch)}"]`,
+    `OS=[ARCH=${templateValue(domain.arch)}]`,
     features.length > 0 ? `FEATURES=[${features.join(", ")}]` : "",
     graphics(domain, "spice"),
     graphics(domain, "vnc"),
@@ -41,10 +42,5 @@ export function wildTemplate(domain: DomainDocument, uuid: string): string {
 
 function graphics({ graphics: all }: DomainDocument, type: string): string {
   const found = all.find((each) => each.type === type);
-  return found ? `GRAPHICS = [ TYPE="${type}", PORT="${escape(found.port)}" ]` : "";
-}
-
-/** A quote inside a value ends it; upstream does not escape it and loses the template. */
-function escape(value: string): string {
-  return value.replace(/[\\"]/g, "\\$&").replace(/[\r\n]+/g, " ");
+  return found ? `GRAPHICS = [ TYPE="${type}", PORT=${templateValue(found.port)} ]` : "";
 }

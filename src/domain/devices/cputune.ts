@@ -17,14 +17,17 @@ const SHARES = "shares are CPU × 1024 rounded up, or CPU × 100 where the host 
 /** Weight of one CPU, and the limits of the weight, in both versions of cgroups. */
 const WEIGHTS = { v1: { base: 1024, min: 1, max: 262_144 }, v2: { base: 100, min: 1, max: 10_000 } } as const;
 
-/** Compat: oned multiplies in single precision; in double precision CPU 0.1 would be 11 on cgroups version 2. */
+/** Weight of so many CPUs. Compat: oned multiplies in single precision; in double precision CPU 0.1 would be 11 on cgroups version 2. */
+export function sharesOf(cpu: number, cgroups: 1 | 2): number {
+  const { base, min, max } = cgroups === 2 ? WEIGHTS.v2 : WEIGHTS.v1;
+  return Math.min(Math.max(Math.ceil(Math.fround(base * Math.fround(cpu))), min), max);
+}
+
 function shares({ input, vm, inherited }: Facts): { readonly value: Value; readonly warnings: readonly Part[] } {
   const cpu = vm.find("CPU");
   const version = input.cgroups ?? versionOf(inherited.integer("CGROUPS_VERSION"));
   const isV2 = version.text === "2";
-  const { base, min, max } = isV2 ? WEIGHTS.v2 : WEIGHTS.v1;
-  const exact = Math.ceil(Math.fround(base * Math.fround(readFloat(cpu?.text ?? "") ?? 0)));
-  const value = derived(Math.min(Math.max(exact, min), max), cpu, version);
+  const value = derived(sharesOf(readFloat(cpu?.text ?? "") ?? 0, isV2 ? 2 : 1), cpu, version);
   const cpuWarning = readFloat(cpu?.text ?? "") === undefined ? [warning(`CPU "${cpu?.text ?? ""}" is not a number: the VM gets the smallest share.`)] : [];
   const lowWarning = isV2 && value.text === "1" ? [warning("libvirt refuses cgroups weight 1: CPU is too small for a host with cgroups version 2.")] : [];
   return { value, warnings: [...cpuWarning, ...lowWarning] };

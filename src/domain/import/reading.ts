@@ -1,0 +1,105 @@
+import type { XmlElement } from "../../codec/xml.ts";
+import { elementsOf } from "../rewrite.ts";
+
+/** A part of a document that nobody has looked at. */
+export interface Unread {
+  readonly path: string;
+  /** Text of the attribute or element; undefined where an element has more in it than text. */
+  readonly value: string | undefined;
+}
+
+/**
+ * An element that remembers what was asked of it. Whatever nobody asked for is told at the end, so that an import cannot lose a
+ * part of the domain in silence.
+ */
+export class Reading {
+  readonly #attributes = new Set<string>();
+  readonly #children = new Map<XmlElement, Reading>();
+  #textRead = false;
+  #asked = false;
+  #done = false;
+
+  constructor(
+    readonly element: XmlElement,
+    readonly path: string,
+  ) {}
+
+  get name(): string {
+    return this.element.name;
+  }
+
+  attribute(name: string): string | undefined {
+    this.#attributes.add(name);
+    return Object.hasOwn(this.element.attributes, name) ? this.element.attributes[name] : undefined;
+  }
+
+  /** The element's own text, without blanks at its ends. */
+  text(): string {
+    this.#textRead = true;
+    return textOf(this.element);
+  }
+
+  /** The child elements of a name. */
+  children(name: string): readonly Reading[] {
+    const found = this.all().filter((each) => each.name === name);
+    for (const each of found) each.#asked = true;
+    return found;
+  }
+
+  /** All child elements; that alone does not count as having looked at one. */
+  all(): readonly Reading[] {
+    return elementsOf(this.element).map((each) => this.#child(each));
+  }
+
+  /** The first child element of a name. */
+  child(name: string): Reading | undefined {
+    return this.children(name)[0];
+  }
+
+  /** The text of the first child of a name; undefined when there is none. */
+  childText(name: string): string | undefined {
+    return this.child(name)?.text();
+  }
+
+  /** Says that the element with everything in it has been dealt with. */
+  finish(): void {
+    this.#done = true;
+  }
+
+  get isFinished(): boolean {
+    return this.#done;
+  }
+
+  /** What nobody asked for, in document order. */
+  unread(): readonly Unread[] {
+    if (this.#done) return [];
+    if (!this.#isTouched()) return [{ path: this.path, value: elementsOf(this.element).length > 0 ? undefined : textOf(this.element) }];
+    const attributes = Object.entries(this.element.attributes).filter(([name]) => !this.#attributes.has(name) && !name.startsWith("xmlns"));
+    const inner = elementsOf(this.element);
+    const text = inner.length === 0 && !this.#textRead && textOf(this.element) !== "" ? [{ path: this.path, value: textOf(this.element) }] : [];
+    return [
+      ...attributes.map(([name, value]) => ({ path: `${this.path}/@${name}`, value })),
+      ...text,
+      ...this.all().flatMap((each) => each.unread()),
+    ];
+  }
+
+  #isTouched(): boolean {
+    return this.#asked || this.#done || this.#textRead || this.#attributes.size > 0 || [...this.#children.values()].some((each) => each.#isTouched());
+  }
+
+  #child(element: XmlElement): Reading {
+    const known = this.#children.get(element) ?? new Reading(element, this.#pathOf(element));
+    this.#children.set(element, known);
+    return known;
+  }
+
+  #pathOf(element: XmlElement): string {
+    const like = elementsOf(this.element).filter(({ name }) => name === element.name);
+    return `${this.path}/${element.name}${like.length > 1 ? `[${like.indexOf(element) + 1}]` : ""}`;
+  }
+}
+
+function textOf(element: XmlElement): string {
+  return element.children.filter((child) => typeof child === "string").join("").trim();
+}
