@@ -30,6 +30,8 @@ const REASONS: readonly (readonly [RegExp, Difference["kind"] | undefined, strin
   [/^\/domain\/memtune\/hard_limit$/, "changed", "the limit of an encrypted VM is MEMORY and MEMORY_TUNE_OFFSET of the driver"],
   [/^\/domain\/features\/ioapic$/, "only-in-b", "interrupt remapping of an Intel IOMMU needs the I/O APIC of QEMU"],
   [/^\/domain\/devices\/disk\[[^\]]*\]\/source/, undefined, "OpenNebula keeps disks as copies of their images or links to them"],
+  [/^\/domain\/devices\/disk\[[^\]]*\]\/(encryption|auth)$/, "only-in-b", "libvirt shows the secret of a disk with its source when that is where it was written"],
+  [/^\/domain\/devices\/interface\[[^\]]*\]\/@type$/, "changed", "OpenNebula attaches NICs to bridges"],
   [/^\/domain\/devices\/disk\[[^\]]*\]\/address/, undefined, "OpenNebula places disks on their controllers itself"],
   [/^\/domain\/devices\/disk\[[^\]]*\]\/readonly$/, "only-in-b", "an image of type CDROM is read-only"],
   [/^\/domain\/devices\/disk\[[^\]]*\]\/serial$/, "only-in-a", "block devices on SCSI bring their own serial numbers"],

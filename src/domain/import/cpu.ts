@@ -1,6 +1,8 @@
 import type { XmlElement } from "../../codec/xml.ts";
+import { elementsOf } from "../rewrite.ts";
 import { type Cell, cellsOf, find, isPinned } from "./numa.ts";
 import { type Importer, note, type Piece, raw, vector, type Wild } from "./piece.ts";
+import { lineOf } from "./raw-text.ts";
 
 /** CPU_MODEL, TOPOLOGY and NUMA_NODE; the whole section as RAW where they do not say the same. */
 export const cpu: Importer = (wild) => {
@@ -8,7 +10,7 @@ export const cpu: Importer = (wild) => {
   const own = root.child("cpu");
   const reason = own && unlike(wild, own.element);
   if (own && reason !== undefined && !isHotplug(wild)) return [...wholeSection(wild), note(`the CPU stands in RAW, because ${reason}`)];
-  const lost = reason === undefined ? [] : [note(`not all of the CPU is in the template, because ${reason}, and memory that is plugged in leaves no room for it in RAW`)];
+  const lost = !own || reason === undefined ? [] : [note(`not all of the CPU is in the template, because ${reason}, and memory that is plugged in leaves no room for it in RAW: ${lineOf(own.element)}`)];
   own?.finish();
   root.child("numatune")?.finish();
   return [...(own ? model(own.element) : []), ...topology(wild), ...lost];
@@ -27,20 +29,45 @@ function isHotplug({ root }: Wild): boolean {
   return root.child("maxMemory") !== undefined;
 }
 
-const MODES = ["custom", "host-passthrough", "host-model", "maximum"];
+const MODES = ["custom", "host-passthrough"];
 
 /** Why CPU_MODEL, TOPOLOGY and NUMA_NODE cannot express the section; undefined when they can. */
 function unlike(wild: Wild, own: XmlElement): string | undefined {
   const { mode = "custom", match = "exact" } = own.attributes;
   const model = find(own, "model")[0];
   const features = find(own, "feature");
-  if (!MODES.includes(mode)) return `OpenNebula knows no mode ${mode}`;
+  if (!MODES.includes(mode)) return `OpenNebula writes ${mode} as the name of a model`;
   if (match !== "exact") return `OpenNebula asks for exactly the model it names, not for match='${match}'`;
   if (features.some(({ attributes }) => !["require", undefined].includes(attributes["policy"]))) return "CPU_MODEL/FEATURES can only require features";
   if (features.length > 0 && mode === "custom" && !model) return "FEATURES have no effect without MODEL";
-  const other = own.children.flatMap((each) => (typeof each === "string" || ["model", "vendor", "feature", "topology", "numa"].includes(each.name) ? [] : [each.name]))[0];
-  if (other !== undefined) return `OpenNebula has no attribute for its <${other}>`;
+  const other = strangerIn(own, "cpu");
+  if (other !== undefined) return `OpenNebula has no attribute for its ${other}`;
   return unlikeTopology(wild, own) ?? unlikeCells(wild);
+}
+
+/** What the attributes of OpenNebula cover. */
+const KNOWN: Readonly<Record<string, { readonly attributes: readonly string[]; readonly children: readonly string[] }>> = {
+  cpu: { attributes: ["mode", "match", "check", "migratable"], children: ["model", "vendor", "feature", "topology", "numa"] },
+  model: { attributes: ["fallback"], children: [] },
+  vendor: { attributes: [], children: [] },
+  feature: { attributes: ["policy", "name"], children: [] },
+  topology: { attributes: ["sockets", "dies", "clusters", "cores", "threads"], children: [] },
+  numa: { attributes: [], children: ["cell"] },
+  cell: { attributes: ["id", "cpus", "memory", "unit", "memAccess"], children: ["distances"] },
+  distances: { attributes: [], children: ["sibling"] },
+  sibling: { attributes: ["id", "value"], children: [] },
+};
+
+/** The first part of the section that they do not cover. */
+function strangerIn(own: XmlElement, path: string): string | undefined {
+  const known = KNOWN[own.name];
+  const attribute = Object.keys(own.attributes).find((name) => !known?.attributes.includes(name));
+  if (attribute !== undefined) return `${path}/@${attribute}`;
+  for (const child of elementsOf(own)) {
+    const inner = known?.children.includes(child.name) ? strangerIn(child, `${path}/${child.name}`) : `${path}/${child.name}`;
+    if (inner !== undefined) return inner;
+  }
+  return undefined;
 }
 
 function unlikeTopology(wild: Wild, own: XmlElement): string | undefined {

@@ -1,11 +1,13 @@
+import { elementsOf } from "../rewrite.ts";
 import { find } from "./numa.ts";
 import { type Importer, note, type Piece, raw, vector, type Wild } from "./piece.ts";
+import { hasOnly } from "./raw-text.ts";
 import type { Reading } from "./reading.ts";
 
 /** INPUT: the first device that libvirt did not add by itself; further ones in RAW. */
 export const input: Importer = ({ devices }) => {
   const all = devices?.children("input") ?? [];
-  const implied = all.filter(({ element: { attributes } }) => attributes["bus"] === "ps2" && ["mouse", "keyboard"].includes(attributes["type"] ?? ""));
+  const implied = all.filter(({ element, element: { attributes } }) => attributes["bus"] === "ps2" && ["mouse", "keyboard"].includes(attributes["type"] ?? "") && hasOnly(element, ["type", "bus"]));
   const added = implied.length > 1 ? implied : [];
   for (const each of added) each.finish();
   const [first, ...others] = all.filter((each) => !added.includes(each));
@@ -27,7 +29,7 @@ function pci({ q35like }: Wild, own: Reading, id: number): readonly Piece[] {
   const address = find(own.element, "source", "address")[0]?.attributes ?? {};
   const part = (name: string, digits: number) => Number(address[name] ?? 0).toString(16).padStart(digits, "0");
   const [domain, bus, slot, number] = [part("domain", 4), part("bus", 2), part("slot", 2), part("function", 1)];
-  own.child("source")?.finish();
+  for (const name of ["domain", "bus", "slot", "function"]) own.child("source")?.child("address")?.attribute(name);
   for (const name of ["mode", "type", "managed"]) own.attribute(name);
   const place = q35like ? { VM_BUS: hex(id + 1), VM_SLOT: "0000" } : { VM_BUS: "0x01", VM_SLOT: hex(id + 1) };
   const stored = { DOMAIN: domain, BUS: bus, SLOT: slot, FUNCTION: number, PCI_ID: id, VM_DOMAIN: "0x0000", ...place, VM_FUNCTION: "0" };
@@ -55,7 +57,8 @@ const MODELS = ["intel", "virtio", "smmuv3", "amd"];
 export const iommu: Importer = ({ devices, q35like }) => (devices?.children("iommu") ?? []).flatMap((own, position): readonly Piece[] => {
   const options = find(own.element, "driver")[0]?.attributes ?? {};
   const model = own.element.attributes["model"] ?? "";
-  const usual = position === 0 && q35like && MODELS.includes(model) && !Object.hasOwn(options, "pciBus") && !(model === "virtio" && Object.keys(options).length > 0);
+  const plain = hasOnly(own.element, ["model"], ["driver"]) && elementsOf(own.element).every((each) => each.name !== "driver" || elementsOf(each).length === 0);
+  const usual = plain && position === 0 && q35like && MODELS.includes(model) && !Object.hasOwn(options, "pciBus") && !(model === "virtio" && Object.keys(options).length > 0);
   if (!usual) return [raw("devices", own)];
   own.finish();
   return vector("IOMMU", { MODEL: model, MODE: "single", OPTIONS: Object.entries(options).map(([name, value]) => `${name}=${value}`).join(" ") });

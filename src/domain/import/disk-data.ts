@@ -63,7 +63,7 @@ function network(own: Reading, source: Reading, cdrom: boolean): Place | undefin
   const servers = source.children("host").map(server).join(" ");
   const keys = describe(name, secretOf(own.child("auth") ?? source.child("auth")));
   const filled = Object.fromEntries(Object.entries({ ...keys, [SERVERS[protocol] ?? ""]: servers }).filter(([, value]) => value !== ""));
-  return { stored: { TYPE: `${protocol.toUpperCase()}${cdrom ? "_CDROM" : ""}`, ...filled }, what: `${protocol} volume ${JSON.stringify(name)} on ${JSON.stringify(servers)}`, options: ["--source", quoteWord(name)] };
+  return { stored: { TYPE: `${protocol.toUpperCase()}${cdrom ? "_CDROM" : ""}`, ...filled }, what: `${protocol} volume ${JSON.stringify(name)} on ${JSON.stringify(servers)}`, options: ["--source", quoteWord(name), "--size", "MIB"] };
 }
 
 function server(host: Reading): string {

@@ -4,6 +4,7 @@ import { bootDevices } from "./os.ts";
 import { find } from "./numa.ts";
 import { acceptedName } from "./identity.ts";
 import { type Importer, note, type Piece, raw, vector, type Wild } from "./piece.ts";
+import { lineOf } from "./raw-text.ts";
 import type { Reading } from "./reading.ts";
 
 /** A DISK for each disk that has data. Its image must be made first: how stands above it. */
@@ -15,7 +16,7 @@ function disk(wild: Wild, own: Reading): readonly Piece[] {
   const data = dataOf(own, device === "cdrom", acceptedName(`${wild.vmName}-${target}`));
   if (data === undefined || !["disk", "cdrom", "lun"].includes(device)) {
     own.finish();
-    return [note(`${device} ${target} is left out: ${data === undefined ? "it holds no data that OpenNebula could register as an image" : "OpenNebula knows disks and optical drives only"}`)];
+    return [note(`${device} ${target} is left out, ${data === undefined ? "because it holds no data that OpenNebula could register as an image" : "because OpenNebula knows disks and optical drives only"}: ${lineOf(own.element)}`)];
   }
   const place = placeOf(wild, own, device === "cdrom", target);
   // An optical drive is read-only by itself.
@@ -43,7 +44,7 @@ function placeOf(wild: Wild, own: Reading, cdrom: boolean, target: string): { re
 }
 
 function freeName(prefix: string, { devices }: Wild, target: string): string {
-  const used = targetsOf(devices);
+  const used = targetsOf(devices).filter((each) => each !== target);
   const same = `${prefix}${target.replace(/^(xvd|[a-z]d)/, "")}`;
   if (!used.includes(same)) return same;
   return Array.from({ length: 26 }, (_, letter) => `${prefix}${String.fromCharCode(97 + letter)}`).find((each) => !used.includes(each)) ?? same;

@@ -1,14 +1,14 @@
 import { refusal, SPICE_ELEMENTS } from "../fragment.ts";
 import { defaultText, sameElements } from "./default-text.ts";
 import { type Importer, note, type Piece, raw, type RawPiece, vector, type VectorPiece, type Wild } from "./piece.ts";
-import { rawText } from "./raw-text.ts";
+import { hasOnly, rawText } from "./raw-text.ts";
 import type { Reading } from "./reading.ts";
 
 /** GRAPHICS, the first display that OpenNebula knows, with VIDEO and what belongs to SPICE; further displays in RAW. */
 export const display: Importer = (wild) => {
   const all = wild.devices?.children("graphics") ?? [];
   const own = all.find(({ element }) => ["vnc", "spice"].includes(element.attributes["type"] ?? ""));
-  const others = all.filter((each) => each !== own).map((each) => otherDisplay(wild, each));
+  const others = all.filter((each) => each !== own).flatMap((each) => [otherDisplay(wild, each), ...hiddenPassword(wild, each)]);
   const spice = own?.attribute("type") === "spice" ? spiceDevices(wild) : { pieces: [], usual: false };
   return [...(own ? graphics(wild, own) : []), ...spice.pieces, ...others, ...(spice.usual ? [] : video(wild))];
 };
@@ -21,9 +21,13 @@ function otherDisplay({ options }: Wild, own: Reading): RawPiece {
   return { kind: "raw", parent: "devices", element: { ...own.element, attributes: { ...attributes, ...secret } } };
 }
 
-function graphics({ options }: Wild, own: Reading): readonly Piece[] {
+function hiddenPassword({ options }: Wild, { element }: Reading): readonly Piece[] {
+  return element.attributes["passwd"] === undefined || options.passwords ? [] : [note(`the ${element.attributes["type"] ?? ""} display has a password: --passwords makes it part of the template`)];
+}
+
+function graphics(wild: Wild, own: Reading): readonly Piece[] {
+  const { options } = wild;
   const listen = own.children("listen").find((each) => each.element.attributes["type"] === "address");
-  const password = own.attribute("passwd");
   listen?.attribute("type");
   const address = listen?.attribute("address");
   const plain = own.attribute("listen");
@@ -31,10 +35,9 @@ function graphics({ options }: Wild, own: Reading): readonly Piece[] {
   const automatic = own.attribute("autoport") === "yes" || port === "-1";
   const entries = {
     TYPE: own.attribute("type"), LISTEN: address ?? plain, PORT: automatic ? undefined : port,
-    PASSWD: options.passwords ? password : undefined, KEYMAP: own.attribute("keymap"),
+    PASSWD: options.passwords ? own.attribute("passwd") : undefined, KEYMAP: own.attribute("keymap"),
   };
-  const hidden = password !== undefined && !options.passwords ? [note("the display has a password: --passwords makes it part of the template")] : [];
-  return [...vector("GRAPHICS", entries), ...hidden];
+  return [...vector("GRAPHICS", entries), ...hiddenPassword(wild, own)];
 }
 
 /** Devices that go with a SPICE display. Where they are the usual ones, the driver defaults bring them, the picture included. */
@@ -65,7 +68,8 @@ function asVideo(own: Reading): readonly VectorPiece[] | undefined {
   const { type = "", vram, heads = "1", primary = "yes", ...others } = model?.element.attributes ?? {};
   const { iommu, ats, ...further } = driver?.element.attributes ?? {};
   const sizes = (model?.all() ?? []).filter(({ name }) => name === "resolution");
-  const known = TYPES.includes(type) && heads === "1" && primary === "yes" && Object.keys({ ...others, ...further }).length === 0 && sizes.length === (model?.all().length ?? 0);
+  const parts = hasOnly(own.element, [], ["model", "driver"]) && (!driver || driver.all().length === 0) && sizes.every(({ element }) => hasOnly(element, ["x", "y"]));
+  const known = parts && TYPES.includes(type) && heads === "1" && primary === "yes" && Object.keys({ ...others, ...further }).length === 0 && sizes.length === (model?.all().length ?? 0);
   if (!known) return undefined;
   own.finish();
   const size = sizes[0]?.element.attributes;

@@ -4,7 +4,7 @@ import { find } from "./numa.ts";
 import { ioThreads } from "./memory-backing.ts";
 import { isSecure } from "./os.ts";
 import { type Importer, type Piece, raw, vector, type Wild } from "./piece.ts";
-import { rawText } from "./raw-text.ts";
+import { hasOnly, rawText } from "./raw-text.ts";
 import type { Reading } from "./reading.ts";
 
 /** FEATURES, HYPERV_OPTIONS, and the clock that goes with them. */
@@ -32,15 +32,15 @@ function ofMachine({ devices, arch }: Wild, own: Reading | undefined): Readonly<
 /** Features without an attribute. libvirt adds up what several sections hold. */
 function rest(wild: Wild, own: Reading | undefined): readonly Piece[] {
   const known = ["pae", "acpi", "apic", ...(wild.arch === "aarch64" ? ["gic", "ras"] : [])];
-  const left = (own?.all() ?? []).filter((each) => !known.includes(each.name) && !each.isFinished && !comesAnyway(wild, each));
+  const left = (own?.all() ?? []).filter((each) => !known.includes(each.name) && !each.isTaken && !comesAnyway(wild, each));
   return left.map((each) => raw("features", each));
 }
 
 /** Secure boot brings smm, interrupt remapping of an Intel IOMMU the I/O APIC of QEMU. */
 function comesAnyway(wild: Wild, feature: Reading): boolean {
-  const smm = feature.name === "smm" && feature.attribute("state") === "on" && feature.all().length === 0 && isSecure(wild);
+  const smm = feature.name === "smm" && feature.attribute("state") === "on" && hasOnly(feature.element, ["state"]) && isSecure(wild);
   const iommu = find(wild.root.element, "devices", "iommu", "driver")[0]?.attributes ?? {};
-  const ioapic = feature.name === "ioapic" && feature.attribute("driver") === "qemu" && find(wild.root.element, "devices", "iommu")[0]?.attributes["model"] === "intel" && (iommu["intremap"] === "on" || iommu["eim"] === "on");
+  const ioapic = feature.name === "ioapic" && hasOnly(feature.element, ["driver"]) && feature.attribute("driver") === "qemu" && find(wild.root.element, "devices", "iommu")[0]?.attributes["model"] === "intel" && (iommu["intremap"] === "on" || iommu["eim"] === "on");
   if (smm || ioapic) feature.finish();
   return smm || ioapic;
 }
@@ -48,7 +48,7 @@ function comesAnyway(wild: Wild, feature: Reading): boolean {
 /** HYPERV_OPTIONS, empty where the defaults say the same; undefined when a VM may not ask for what it has. */
 function hypervOptions(wild: Wild, own: Reading): readonly Piece[] | undefined {
   const text = own.all().map(({ element }) => rawText(element)).join("\n");
-  if (refusal(text, "HYPERV_OPTIONS", HYPERV_ELEMENTS) !== undefined) return undefined;
+  if (!["custom", undefined].includes(own.element.attributes["mode"]) || Object.keys(own.element.attributes).some((name) => name !== "mode") || refusal(text, "HYPERV_OPTIONS", HYPERV_ELEMENTS) !== undefined) return undefined;
   own.finish();
   return sameElements(text, defaultText(wild.arch, "HYPERV_OPTIONS")) ? [] : [{ kind: "single", name: "HYPERV_OPTIONS", value: text }];
 }
@@ -74,7 +74,9 @@ function readClock(wild: Wild): Clock {
 
 function guestAgent({ devices }: Wild): boolean {
   const channel = (devices?.children("channel") ?? []).find((each) => each.element.attributes["type"] === "unix" && find(each.element, "target")[0]?.attributes["name"] === "org.qemu.guest_agent.0");
-  channel?.finish();
+  channel?.claim();
+  channel?.attribute("type");
+  for (const [name, attributes] of [["source", ["mode", "path"]], ["target", ["type", "name", "state"]]] as const) for (const each of attributes) channel?.child(name)?.attribute(each);
   return channel !== undefined;
 }
 

@@ -1,12 +1,10 @@
 import { bootByKind, bootOrder } from "./disk.ts";
 import { type Importer, note, type Piece, raw, vector, type Wild } from "./piece.ts";
+import { GENERATED_DEVICE } from "./raw-text.ts";
 import type { Reading } from "./reading.ts";
 
 /** A NIC for each interface on a bridge; what OpenNebula cannot attach (macvtap, slirp and the like) stays as it is, in RAW. */
 export const interfaces: Importer = (wild) => (wild.devices?.children("interface") ?? []).flatMap((each) => networkInterface(wild, each));
-
-/** Names that libvirt gives to devices by itself; it takes them back when the domain ends. */
-const GENERATED = /^(vnet|vif|macvtap|macvlan)\d+$/;
 
 function networkInterface(wild: Wild, own: Reading): readonly Piece[] {
   const attached = attachment(own);
@@ -14,7 +12,7 @@ function networkInterface(wild: Wild, own: Reading): readonly Piece[] {
   const model = own.child("model")?.attribute("type");
   const target = own.child("target")?.attribute("dev") ?? "";
   const entries = {
-    ...attached, MAC: own.child("mac")?.attribute("address"), TARGET: GENERATED.test(target) ? undefined : target, MODEL: model, SCRIPT: own.child("script")?.attribute("path"),
+    ...attached, MAC: own.child("mac")?.attribute("address"), TARGET: GENERATED_DEVICE.test(target) ? undefined : target, MODEL: model, SCRIPT: own.child("script")?.attribute("path"),
     VIRTIO_QUEUES: model === "virtio" ? queues(own) : undefined, ...filter(own), ...bandwidth(own),
   };
   return vector("NIC", entries, { order: bootOrder(own) ?? bootByKind(wild, own), comments: origin(own) });

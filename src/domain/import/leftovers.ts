@@ -1,4 +1,5 @@
 import { find } from "./numa.ts";
+import { hasOnly, lineOf } from "./raw-text.ts";
 import { note, type Piece, raw, type RawPiece, type Wild } from "./piece.ts";
 import type { Reading, Unread } from "./reading.ts";
 
@@ -10,23 +11,24 @@ const DEVICES = ["watchdog", "rng", "sound", "serial", "parallel", "channel", "r
 
 /** What the template has no attribute for: as RAW where RAW expresses it, otherwise said. */
 export function leftovers({ root, devices }: Wild): readonly Piece[] {
-  const sections = root.all().filter((each) => SECTIONS.includes(each.name) && !each.isFinished);
-  const others = (devices?.all() ?? []).filter((each) => !each.isFinished).flatMap(device);
+  const sections = root.all().filter((each) => SECTIONS.includes(each.name) && !each.isTaken);
+  const others = (devices?.all() ?? []).filter((each) => !each.isTaken).flatMap(device);
   const labels = root.children("seclabel").flatMap(securityLabel);
   return [...sections.map((each) => raw("domain", each)), ...labels, ...others];
 }
 
 function device(own: Reading): readonly Piece[] {
   if (isImplied(own)) own.finish();
-  if (own.isFinished) return [];
+  if (own.isTaken) return [];
   if (own.name === "controller") return controller(own);
+  if (own.name === "memory") return (own.finish(), [note(`a memory module (${own.element.attributes["model"] ?? ""}) is plugged in: MEMORY has it from the start`)]);
   return DEVICES.includes(own.name) ? [raw("devices", own)] : [];
 }
 
 /** libvirt gives a domain these whether it asks or not. */
 function isImplied({ name, element }: Reading): boolean {
   const { attributes } = element;
-  if (name === "memballoon") return attributes["model"] === "virtio" && find(element, "stats").length === 0 && Object.keys(attributes).length === 1;
+  if (name === "memballoon") return attributes["model"] === "virtio" && hasOnly(element, ["model"]);
   if (name === "audio") return attributes["type"] === "none" || attributes["type"] === "spice";
   if (name === "console") return find(element, "target")[0]?.attributes["type"] === "serial";
   return false;
@@ -52,7 +54,7 @@ function securityLabel(own: Reading): readonly (Piece | RawPiece)[] {
 /** Parts that libvirt gives a running domain, or that say nothing beyond what has been read. */
 const SILENT: readonly RegExp[] = [
   /\/alias(\/|$)/, /\/devices\/[^/]+\/address(\/|$)/, /\/backingStore(\/|$)/, /\/source\/@(index|portid|startupPolicy)$/, /\/(source|disk)(\[\d+\])?\/(seclabel|privateData|mirror)(\/|$)/,
-  /\/target\/@state$/, /\/graphics(\[\d+\])?\/@(autoport|passwd)$/, /\/loader\/@type$/, /^\/domain\/devices\/disk(\[\d+\])?\/readonly$/,
+  /\/target\/@state$/, /^\/domain\/devices\/hostdev(\[\d+\])?\/driver\/@name$/, /\/graphics(\[\d+\])?\/@(autoport|passwd)$/, /\/loader\/@type$/, /^\/domain\/devices\/disk(\[\d+\])?\/readonly$/,
 ];
 
 /** Says what no other part has looked at. */
@@ -60,6 +62,6 @@ export function unreadNotes(root: Reading): readonly Piece[] {
   return root.unread().filter(({ path }) => !SILENT.some((each) => each.test(path))).map((each) => note(`not in the template: ${described(each)}`));
 }
 
-function described({ path, value }: Unread): string {
-  return value === undefined || value === "" ? path : `${path} = ${JSON.stringify(value)}`;
+function described({ path, what }: Unread): string {
+  return `${path}: ${typeof what === "string" ? JSON.stringify(what) : lineOf(what)}`;
 }

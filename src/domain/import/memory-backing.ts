@@ -29,7 +29,7 @@ export const memoryEncryption: Importer = ({ root }): readonly Piece[] => {
   const type = launch?.attribute("type") === "sev" ? POLICIES[String(Number(launch.childText("policy")))] : undefined;
   if (launch && type !== undefined) {
     limits?.child("hard_limit")?.finish();
-    return [...vector("MEMORY_ENCRYPTION", { TYPE: type }), ...(limits?.all() ?? []).filter(({ isFinished }) => !isFinished).map(({ name }) => note(`memtune has ${name}: encrypted VMs have a limit of OpenNebula's own`))];
+    return [...vector("MEMORY_ENCRYPTION", { TYPE: type }), ...(limits?.all() ?? []).filter(({ isTaken }) => !isTaken).map(({ name }) => note(`memtune has ${name}: encrypted VMs have a limit of OpenNebula's own`))];
   }
   return [...(launch ? [raw("domain", launch)] : []), ...(limits ? [raw("domain", limits)] : [])];
 };

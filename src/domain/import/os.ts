@@ -7,7 +7,9 @@ import type { Reading } from "./reading.ts";
 export const os: Importer = (wild) => {
   const { root, arch, machine } = wild;
   const own = root.child("os");
-  own?.child("type")?.finish();
+  const type = own?.child("type");
+  for (const name of ["arch", "machine"]) type?.attribute(name);
+  type?.text();
   bootDevices(wild);
   const sd = withPrefix(wild, "sd");
   const entries = { ARCH: arch, MACHINE: machine, ...kernel(own), ...firmware(own), SD_DISK_BUS: sd.has("sata") ? "sata" : sd.has("scsi") ? "scsi" : undefined, UUID: root.childText("uuid") };
@@ -18,7 +20,7 @@ export const os: Importer = (wild) => {
 export const powerManagement: Importer = ({ root }): readonly Piece[] => {
   const own = root.child("pm");
   if (!own) return [];
-  const off = own.all().every((each) => each.attribute("enabled") === "no");
+  const off = ["suspend-to-mem", "suspend-to-disk"].every((name) => own.child(name)?.attribute("enabled") !== "yes");
   if (!isImage(root.child("os"))) return [raw("domain", own)];
   return off ? [] : [note("sleep states are switched on (pm): OpenNebula switches them off for a VM with a firmware image")];
 };
@@ -27,7 +29,7 @@ export const powerManagement: Importer = ({ root }): readonly Piece[] => {
 function kernel(own: Reading | undefined): Readonly<Record<string, string | undefined>> {
   const command = own?.child("cmdline");
   const untrimmed = command?.element.children.filter((each) => typeof each === "string").join("") ?? "";
-  command?.finish();
+  command?.text();
   const [, rootDevice, rest] = /^root=\/dev\/(\S+) (.*)$/s.exec(untrimmed) ?? [];
   return {
     KERNEL: own?.childText("kernel"), INITRD: own?.childText("initrd"), BOOTLOADER: own?.childText("bootloader"),

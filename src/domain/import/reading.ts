@@ -1,11 +1,10 @@
 import type { XmlElement } from "../../codec/xml.ts";
 import { elementsOf } from "../rewrite.ts";
 
-/** A part of a document that nobody has looked at. */
+/** A part of a document that nobody has looked at: a whole element, its text, or the value of an attribute. */
 export interface Unread {
   readonly path: string;
-  /** Text of the attribute or element; undefined where an element has more in it than text. */
-  readonly value: string | undefined;
+  readonly what: XmlElement | string;
 }
 
 /**
@@ -17,6 +16,7 @@ export class Reading {
   readonly #children = new Map<XmlElement, Reading>();
   #textRead = false;
   #asked = false;
+  #claimed = false;
   #done = false;
 
   constructor(
@@ -66,19 +66,24 @@ export class Reading {
     this.#done = true;
   }
 
-  get isFinished(): boolean {
-    return this.#done;
+  /** Says that the element is somebody's: what it has beyond that is still told. */
+  claim(): void {
+    this.#claimed = true;
+  }
+
+  get isTaken(): boolean {
+    return this.#done || this.#claimed;
   }
 
   /** What nobody asked for, in document order. */
   unread(): readonly Unread[] {
     if (this.#done) return [];
-    if (!this.#isTouched()) return [{ path: this.path, value: elementsOf(this.element).length > 0 ? undefined : textOf(this.element) }];
+    if (!this.#isTouched()) return [{ path: this.path, what: this.element }];
     const attributes = Object.entries(this.element.attributes).filter(([name]) => !this.#attributes.has(name) && !name.startsWith("xmlns"));
     const inner = elementsOf(this.element);
-    const text = inner.length === 0 && !this.#textRead && textOf(this.element) !== "" ? [{ path: this.path, value: textOf(this.element) }] : [];
+    const text = inner.length === 0 && !this.#textRead && textOf(this.element) !== "" ? [{ path: this.path, what: textOf(this.element) }] : [];
     return [
-      ...attributes.map(([name, value]) => ({ path: `${this.path}/@${name}`, value })),
+      ...attributes.map(([name, value]) => ({ path: `${this.path}/@${name}`, what: value })),
       ...text,
       ...this.all().flatMap((each) => each.unread()),
     ];

@@ -48,7 +48,7 @@ function grouped(differences: readonly ExplainedDifference[]): readonly string[]
     const own = differences.filter((each) => each.reason === reason);
     const shown = reason === undefined ? own : own.slice(0, SHOWN);
     const more = own.length - shown.length;
-    return [...(reason === undefined ? [] : [`${reason}:`]), ...shown.map((each) => `  ${line(each)}`), ...(more > 0 ? [`  and ${more} more places (--json names them)`] : [])];
+    return [...(reason === undefined ? [] : [`${reason}:`]), ...shown.map((each) => `  ${line(each)}`), ...(more > 0 ? [`  and ${more} more (--json names all)`] : [])];
   });
 }
 
