@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { readDomainDocument } from "../../src/codec/domain-document.ts";
 import { parseTemplate } from "../../src/codec/template.ts";
 import { generateDomain } from "../../src/domain/generate.ts";
 import { domainInput } from "../../src/domain/input.ts";
 import { type ImportReport, reportImport } from "../../src/domain/import/report.ts";
 import { checkTemplate } from "../../src/domain/template/check.ts";
+import { importTemplate, wildTemplate } from "../../src/monitor/import-template.ts";
 import { goldenCases, goldenTexts } from "../golden/domain-xml/cases.ts";
 import { RECORDED, recordedCases } from "./recorded-domains.ts";
 
@@ -70,3 +72,15 @@ function withoutReason({ differences }: ImportReport): readonly string[] {
   const marks = { changed: "~", "only-in-a": "-", "only-in-b": "+" } as const;
   return differences.filter(({ reason }) => reason === undefined).map(({ kind, xpath }) => `${marks[kind]} ${xpath.replace(/(\/input)\[.*/s, "$1")}`);
 }
+
+describe("the template of a wild VM on the wire, as upstream's probes wrote it", () => {
+  const PROBES = RECORDED.replace(/domain-xml$/, "probes");
+  const UUID = "812410d8-4ef6-4094-8fbd-3277840e343d";
+  const read = (path: string) => Bun.file(`${PROBES}/${path}`).text();
+
+  if (recorded.length > 0) test("is the same for 7.x and for 5.x", async () => {
+    const domain = readDomainDocument(await read("7.x/inputs/virsh-dumpxml-wild-9003.xml"), "the domain");
+    expect(wildTemplate(domain, UUID)).toBe(await read("7.x/host/system-wild_vm.import_template.decoded"));
+    expect(importTemplate(domain, UUID)).toBe(await read("5.x/poll-t.import_template.decoded"));
+  });
+});

@@ -8,9 +8,12 @@ import { lineOf } from "./raw-text.ts";
 import type { Reading } from "./reading.ts";
 
 /** A DISK for each disk that has data. Its image must be made first: how stands above it. */
-export const disks: Importer = (wild) => (wild.devices?.children("disk") ?? []).flatMap((each) => disk(wild, each));
+export const disks: Importer = (wild) => {
+  const turns = inTurn(wild);
+  return (wild.devices?.children("disk") ?? []).flatMap((each) => disk(wild, each, turns));
+};
 
-function disk(wild: Wild, own: Reading): readonly Piece[] {
+function disk(wild: Wild, own: Reading, turns: boolean): readonly Piece[] {
   const device = own.attribute("device") ?? "disk";
   const target = own.child("target")?.attribute("dev") ?? "";
   const data = dataOf(own, device === "cdrom", acceptedName(`${wild.vmName}-${target}`));
@@ -21,7 +24,7 @@ function disk(wild: Wild, own: Reading): readonly Piece[] {
   const place = placeOf(wild, own, device === "cdrom", target);
   // An optical drive is read-only by itself.
   const refused = own.child("readonly") !== undefined && device !== "cdrom" && ["sata", "ide"].includes(place.bus);
-  const entries = { IMAGE: data.image, TARGET: place.target, READONLY: own.child("readonly") && device !== "cdrom" && !refused ? "YES" : undefined, ...driver(wild, own), SERIAL: own.childText("serial"), LUKS_SECRET: luks(own), ...throttling(own) };
+  const entries = { IMAGE: data.image, TARGET: place.target, READONLY: own.child("readonly") && device !== "cdrom" && !refused ? "YES" : undefined, ...driver(own, turns), SERIAL: own.childText("serial"), LUKS_SECRET: luks(own), ...throttling(own) };
   return [
     ...vector("DISK", entries, { stored: { ...data.stored, ...(own.child("shareable") ? { SHAREABLE: "YES" } : {}) }, order: bootOrder(own) ?? bootByKind(wild, own), comments: comments(own, data.comments) }),
     ...place.notes, ...(refused ? [note(`disk ${target} is read-only: libvirt refuses that on ${place.bus}`)] : []), ...(device === "lun" ? [note(`disk ${target} hands SCSI commands through (lun): the template makes it an ordinary disk`)] : []),
@@ -51,14 +54,14 @@ function freeName(prefix: string, { devices }: Wild, target: string): string {
 }
 
 /** All keys that have defaults are named, so that the defaults of a host do not change the disk. */
-function driver(wild: Wild, own: Reading): Readonly<Record<string, string | undefined>> {
+function driver(own: Reading, turns: boolean): Readonly<Record<string, string | undefined>> {
   const from = own.child("driver");
   from?.attribute("name");
   from?.attribute("type");
   const thread = from?.attribute("iothread");
   return {
     CACHE: from?.attribute("cache") ?? "default", IO: from?.attribute("io"), DISCARD: from?.attribute("discard") ?? "ignore",
-    IOTHREAD: inTurn(wild) ? undefined : thread, VIRTIO_BLK_QUEUES: from?.attribute("queues"),
+    IOTHREAD: turns ? undefined : thread, VIRTIO_BLK_QUEUES: from?.attribute("queues"),
   };
 }
 
@@ -96,8 +99,9 @@ export function bootByKind({ devices, root }: Wild, own: Reading): number | unde
   const kinds = bootDevices({ root } as Wild);
   if (kinds.length === 0 || kinds.join() === "hd") return undefined;
   const kind = own.name === "interface" ? "network" : own.element.attributes["device"] === "cdrom" ? "cdrom" : "hd";
-  const like = (devices?.children(own.name) ?? []).filter(({ element }) => own.name === "interface" || (element.attributes["device"] === "cdrom") === (kind === "cdrom"));
-  return kinds.includes(kind) && like[0] === own ? kinds.indexOf(kind) + 1 : undefined;
+  if (!kinds.includes(kind)) return undefined;
+  const first = devices?.all().find(({ name, element }) => name === own.name && (name === "interface" || (element.attributes["device"] === "cdrom") === (kind === "cdrom")));
+  return first === own ? kinds.indexOf(kind) + 1 : undefined;
 }
 
 /** A directory that the guest sees through virtiofs becomes a DISK; other file systems only RAW expresses. */

@@ -5,6 +5,7 @@ import { memory, processorLimits, processors } from "./capacity.ts";
 import { cpu } from "./cpu.ts";
 import { hostDevices, input, iommu, tpm } from "./device.ts";
 import { disks, shares } from "./disk.ts";
+import { sdBusesOf } from "./disk-name.ts";
 import { display } from "./display.ts";
 import { features } from "./features.ts";
 import { acceptedName, emulator, events, identity, kind, nameOf } from "./identity.ts";
@@ -52,11 +53,11 @@ export function importDomain(xml: string, what: string, options: ImportOptions):
 function wildOf(xml: string, what: string, options: ImportOptions): Wild {
   const parsed = parseXml(xml, what);
   if (parsed.name !== "domain") throw new OnevirtError("BAD_INPUT", `Cannot read ${what}: expected a <domain>, found <${parsed.name.slice(0, 40)}>`);
-  const root = new Reading(withSectionsJoined(parsed), "/domain");
+  const root = new Reading(withSectionsJoined(parsed));
   const { arch = "x86_64", machine = "" } = find(root.element, "os", "type")[0]?.attributes ?? {};
   const name = root.childText("name") ?? "";
   if (name === "") throw new OnevirtError("BAD_INPUT", `Cannot read ${what}: the domain has no name`);
-  return { root, devices: root.child("devices"), options, arch, machine, q35like: /q35|virt/.test(machine), vmName: acceptedName(nameOf(name, root.childText("title"))) };
+  return { root, devices: root.child("devices"), options, arch, machine, q35like: /q35|virt/.test(machine), sdBuses: sdBusesOf(root.element), vmName: acceptedName(nameOf(name, root.childText("title"))) };
 }
 
 /** OS/BOOT names disks and NICs by their numbers, which are their places in the template. */

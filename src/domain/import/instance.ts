@@ -32,14 +32,14 @@ export function instanceOf(imported: ImportedDomain, cgroups: 1 | 2): DomainText
 
 /** The template as OpenNebula stores it with a VM. */
 function stored(attributes: Attributes, { template }: ImportedDomain): Attributes {
-  const pieces = template.filter((each): each is VectorPiece => each.kind === "vector");
+  const pieces = Map.groupBy(template.filter((each): each is VectorPiece => each.kind === "vector"), ({ name }) => name);
   const counts = new Map<string, number>();
   const boot = (valueOf(attributes, "OS", "BOOT") ?? "").split(",");
   const found = attributes.map((each): Attribute => {
     if (each.kind === "single") return each;
     const number = counts.get(each.name) ?? 0;
     counts.set(each.name, number + 1);
-    const added = { ...pieces.filter(({ name }) => name === each.name)[number]?.stored, ...numbers(each.name, number, boot) };
+    const added = { ...pieces.get(each.name)?.[number]?.stored, ...numbers(each.name, number, boot) };
     return { ...each, entries: new Map([...each.entries, ...Object.entries(added).map(([key, value]) => [key, { value }] as const)]) };
   });
   return [...found, ...hostNode(attributes)];

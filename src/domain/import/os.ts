@@ -1,18 +1,16 @@
 import { defaultText } from "./default-text.ts";
-import { withPrefix } from "./disk-name.ts";
 import { type Importer, note, type Piece, raw, vector, type Wild } from "./piece.ts";
 import type { Reading } from "./reading.ts";
 
 /** OS: machine, kernel, firmware and the UUID. BOOT is added when all devices are known. */
 export const os: Importer = (wild) => {
-  const { root, arch, machine } = wild;
+  const { root, arch, machine, sdBuses } = wild;
   const own = root.child("os");
   const type = own?.child("type");
   for (const name of ["arch", "machine"]) type?.attribute(name);
   type?.text();
   bootDevices(wild);
-  const sd = withPrefix(wild, "sd");
-  const entries = { ARCH: arch, MACHINE: machine, ...kernel(own), ...firmware(own), SD_DISK_BUS: sd.has("sata") ? "sata" : sd.has("scsi") ? "scsi" : undefined, UUID: root.childText("uuid") };
+  const entries = { ARCH: arch, MACHINE: machine, ...kernel(own), ...firmware(own), SD_DISK_BUS: sdBuses.has("sata") ? "sata" : sdBuses.has("scsi") ? "scsi" : undefined, UUID: root.childText("uuid") };
   return [...vector("OS", entries), ...firmwareNotes(wild, own)];
 };
 

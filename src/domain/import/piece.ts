@@ -46,6 +46,8 @@ export interface Wild {
   readonly machine: string;
   /** Whether the machine has PCI Express, as the generator sees it. */
   readonly q35like: boolean;
+  /** Buses of the disks whose names begin with sd: the template has one for all of them. */
+  readonly sdBuses: ReadonlySet<string>;
   /** Name of the VM: one that OpenNebula accepts. */
   readonly vmName: string;
 }

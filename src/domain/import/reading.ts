@@ -13,7 +13,8 @@ export interface Unread {
  */
 export class Reading {
   readonly #attributes = new Set<string>();
-  readonly #children = new Map<XmlElement, Reading>();
+  #children: readonly Reading[] | undefined;
+  #byName: ReadonlyMap<string, readonly Reading[]> | undefined;
   #textRead = false;
   #asked = false;
   #claimed = false;
@@ -21,8 +22,14 @@ export class Reading {
 
   constructor(
     readonly element: XmlElement,
-    readonly path: string,
+    private readonly parent?: Reading,
   ) {}
+
+  /** Where it stands: `/domain/devices/disk[2]`. */
+  get path(): string {
+    const like = this.parent?.named(this.name) ?? [];
+    return `${this.parent?.path ?? ""}/${this.name}${like.length > 1 ? `[${like.indexOf(this) + 1}]` : ""}`;
+  }
 
   get name(): string {
     return this.element.name;
@@ -41,14 +48,20 @@ export class Reading {
 
   /** The child elements of a name. */
   children(name: string): readonly Reading[] {
-    const found = this.all().filter((each) => each.name === name);
+    const found = this.named(name);
     for (const each of found) each.#asked = true;
     return found;
   }
 
+  private named(name: string): readonly Reading[] {
+    this.#byName ??= Map.groupBy(this.all(), (each) => each.name);
+    return this.#byName.get(name) ?? [];
+  }
+
   /** All child elements; that alone does not count as having looked at one. */
   all(): readonly Reading[] {
-    return elementsOf(this.element).map((each) => this.#child(each));
+    this.#children ??= elementsOf(this.element).map((each) => new Reading(each, this));
+    return this.#children;
   }
 
   /** The first child element of a name. */
@@ -90,18 +103,7 @@ export class Reading {
   }
 
   #isTouched(): boolean {
-    return this.#asked || this.#done || this.#textRead || this.#attributes.size > 0 || [...this.#children.values()].some((each) => each.#isTouched());
-  }
-
-  #child(element: XmlElement): Reading {
-    const known = this.#children.get(element) ?? new Reading(element, this.#pathOf(element));
-    this.#children.set(element, known);
-    return known;
-  }
-
-  #pathOf(element: XmlElement): string {
-    const like = elementsOf(this.element).filter(({ name }) => name === element.name);
-    return `${this.path}/${element.name}${like.length > 1 ? `[${like.indexOf(element) + 1}]` : ""}`;
+    return this.#asked || this.#done || this.#textRead || this.#attributes.size > 0 || (this.#children ?? []).some((each) => each.#isTouched());
   }
 }
 

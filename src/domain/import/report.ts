@@ -62,5 +62,6 @@ function line({ kind, xpath, a, b }: ExplainedDifference): string {
 
 /** The report for programs. No character of it is one that a terminal obeys. */
 export function reportJson(report: ImportReport): string {
-  return printable(JSON.stringify({ version: 1, ...report, differences: report.differences.map(({ reason = null, ...each }) => ({ ...each, reason })) }, null, 2).replaceAll("\n", "\v")).replaceAll("\\u000b", "\n");
+  const differences = report.differences.map(({ reason = null, ...each }) => ({ ...each, reason }));
+  return JSON.stringify({ version: 1, ...report, differences }, null, 2).split("\n").map(printable).join("\n");
 }
