@@ -3,7 +3,7 @@ import { messageOf, OnevirtError } from "../core/errors.ts";
 import type { Context, Hypervisor } from "../core/ports.ts";
 import { DestinationFiles } from "../migration/destination-files.ts";
 import type { Journal, JournalEntry } from "../migration/journal.ts";
-import { isJob } from "../migration/progress.ts";
+import { isMigration } from "../migration/progress.ts";
 import { type Owner, ownerOf, settleSides, showSides, type Sides } from "../migration/sides.ts";
 import { tellSnapshots } from "./migration-snapshots.ts";
 
@@ -42,10 +42,10 @@ async function endJob({ entry, context }: Ending): Promise<void> {
   await context.hypervisor.jobs.abort(entry.uuid, step(context)).catch((error: unknown) => context.log.log("WARN", messageOf(error)));
 }
 
-/** Whether QEMU works on the whole domain; undefined when it cannot be told. */
+/** Whether QEMU sends the domain away; undefined when it cannot be told. */
 async function jobGoesOn({ entry, context }: Pick<Ending, "entry" | "context">): Promise<boolean | undefined> {
   try {
-    return isJob(await context.hypervisor.jobs.progress(entry.uuid, step(context)));
+    return isMigration(await context.hypervisor.jobs.progress(entry.uuid, step(context)));
   } catch {
     return undefined;
   }

@@ -22,6 +22,15 @@ export function isJob(job: JobProgress | undefined): boolean {
   return job?.type === 1 || job?.type === 2;
 }
 
+/** VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT */
+const MIGRATION_OUT = 5;
+
+/** Whether that job sends the domain away: a dump or a backup of the same domain is somebody else's, and none of our business. */
+export function isMigration(job: JobProgress | undefined): boolean {
+  const operation = job?.fields["operation"];
+  return isJob(job) && (operation === undefined || Number(operation) === MIGRATION_OUT);
+}
+
 /** Reads the fields of virDomainGetJobStats; undefined before the first figures are there. */
 export function readProgress(job: JobProgress | undefined): MigrationProgress | undefined {
   if (!job || !isJob(job)) return undefined;

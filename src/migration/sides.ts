@@ -14,14 +14,15 @@ export interface Sides {
   readonly destination: SideView;
 }
 
-/** Who runs the VM. "between": both sides still have it, as in the middle of a handover. */
+/** Who runs the VM. "between": both sides have it, as in the middle of a handover, or when somebody let both run. */
 export type Owner = "source" | "destination" | "neither" | "between" | "unknown";
 
 const LOOK_SECONDS = 15;
 const AGAIN_MS = 1000;
 
-/** The rule, as a pure function of what both sides say: a VM that executes somewhere is nowhere else, and who cannot be asked has said nothing. */
+/** The rule, as a pure function of what both sides say: a VM that executes on one side is its, on both it is nobody's to judge, and who cannot be asked has said nothing. */
 export function ownerOf({ source, destination }: Sides): Owner {
+  if (source.now === "running" && destination.now === "running") return "between";
   if (source.now === "running") return "source";
   if (destination.now === "running") return "destination";
   if (source.now === "unknown" || destination.now === "unknown") return "unknown";

@@ -203,6 +203,24 @@ describe("migrate when something fails", () => {
     expect([await code(migrate(world)), removals(world), world.hypervisor.calls.includes(`resume ${UUID}`), journalOf(world)?.phase]).toEqual(["OUTCOME_UNKNOWN", [], false, "migrate"]);
   });
 
+  test("17.1 row 8: a VM that runs on both sides is nobody's to judge: everything stays, and the message names both", async () => {
+    using world = twoHosts();
+    world.hypervisor.next("migration.migrate", async () => {
+      world.there.put(VM);
+      throw new OnevirtError("CONNECTION_LOST", "Cannot migrate");
+    });
+    expect([await outcomeOf(migrate(world)), removals(world), journalOf(world)?.phase]).toEqual([["OUTCOME_UNKNOWN", expect.stringMatching(/hosta: it reports the domain running; hostb: it reports the domain running; nothing was removed/)], [], "migrate"]);
+  });
+
+  test("a dump of the domain by somebody else is not taken for the migration, and goes on", async () => {
+    using world = twoHosts();
+    world.hypervisor.next("migration.migrate", async () => {
+      world.hypervisor.parts.progress = { type: 2, fields: { operation: 7 } };
+      throw new OnevirtError("CONNECTION_LOST", "Cannot migrate");
+    });
+    expect([await code(migrate(world)), world.hypervisor.calls.filter((call) => call.startsWith("jobs.abort")), await state(world.hypervisor, world)]).toEqual(["NOT_DONE", [], "running"]);
+  });
+
   test("a source that was left paused by the migration is resumed when the destination has nothing", async () => {
     using world = twoHosts();
     world.hypervisor.next("migration.migrate", async () => {

@@ -14,7 +14,7 @@ describe("who runs the VM", () => {
     ["source runs, destination has nothing", running, absent, "source"], ["source runs, destination has a definition", running, defined, "source"], ["source runs, destination waits for memory", running, paused, "source"],
     ["source runs, destination is silent", running, unknown, "source"], ["source is gone, destination runs", absent, running, "destination"], ["source is gone, destination is paused", absent, paused, "destination"],
     ["source is paused, destination runs", paused, running, "destination"], ["source is silent, destination runs", unknown, running, "destination"], ["source is paused, destination has nothing", paused, absent, "source"],
-    ["both are paused", paused, paused, "between"], ["nobody has it", absent, absent, "neither"], ["both have only a definition", defined, defined, "neither"],
+    ["both are paused", paused, paused, "between"], ["both run, because somebody let them", running, running, "between"], ["nobody has it", absent, absent, "neither"], ["both have only a definition", defined, defined, "neither"],
     ["source is gone, destination is silent", absent, unknown, "unknown"], ["source is paused, destination is silent", paused, unknown, "unknown"], ["source is silent, destination has nothing", unknown, absent, "unknown"],
     ["source is silent, destination is paused", unknown, paused, "unknown"], ["both are silent", unknown, unknown, "unknown"],
   ])("%s", (_what, source, destination, owner) => {
