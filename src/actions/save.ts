@@ -1,4 +1,5 @@
 import { ActionMessage } from "../codec/action-message.ts";
+import { hasCode } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
 import { pausedReason } from "../core/states.ts";
 import { lifeOf } from "../vm/liveness.ts";
@@ -49,9 +50,15 @@ async function save(domain: DomainStatus, file: string, context: Context): Promi
       look: async (deadline) => look(domain, file, context, deadline),
     }, judges(context));
   } catch (error) {
-    if (checkpointKind(file, context.files) === "empty") context.files.remove(file); // nothing was written: the next save finds no leftover
+    if (!hasCode(error, "OUTCOME_UNKNOWN")) removeLeftover(file, context);
     throw error;
   }
+}
+
+/** The VM goes on, and what was written of its memory is worth nothing: on a full disk it would only keep it full. A whole checkpoint is never removed. */
+function removeLeftover(file: string, { files }: Context): void {
+  const kind = checkpointKind(file, files);
+  if (kind === "empty" || kind === "partial") files.remove(file);
 }
 
 /** Saved is only a domain that is gone and a file that is whole. */

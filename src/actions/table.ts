@@ -82,7 +82,7 @@ export const actions = {
     stdout: "none",
     settings: ["LIBVIRT_URI", "CLEANUP_MEMORY_ON_STOP", "SUDO", "RBD"],
     limitSeconds: null,
-    failure: "Could not save {1}",
+    failure: "Could not save {1} to {2}",
     load: () => import("./save.ts"),
   },
   restore: {
@@ -214,7 +214,7 @@ export const actions = {
     stdout: "snapshot-name",
     settings: ["LIBVIRT_URI"],
     limitSeconds: null,
-    failure: "Could not create snapshot for domain {1}",
+    failure: "Could not create snapshot {2} for domain {1}",
     load: () => import("./snapshot-create.ts"),
   },
   snapshot_delete: {
@@ -225,7 +225,7 @@ export const actions = {
     stdout: "none",
     settings: ["LIBVIRT_URI"],
     limitSeconds: null,
-    failure: "Could not delete snapshot for domain {1}",
+    failure: "Could not delete snapshot {2} for domain {1}",
     load: () => import("./snapshot-delete.ts"),
   },
   snapshot_revert: {
@@ -236,7 +236,7 @@ export const actions = {
     stdout: "none",
     settings: ["LIBVIRT_URI"],
     limitSeconds: null,
-    failure: "Could not revert to snapshot for domain {1}",
+    failure: "Could not revert to snapshot {2} for domain {1}",
     load: () => import("./snapshot-revert.ts"),
   },
   exec: {

@@ -53,6 +53,18 @@ describe("save", () => {
     expect([await outcomeOf(runSave(world)), world.files.texts(), (await world.hypervisor.find(UUID, world.deadline))?.state]).toEqual([["LIBVIRT_FAILED", "Cannot images.save: scripted LIBVIRT_FAILED"], {}, "running"]);
   });
 
+  test("save that fails half way removes what was written of the memory, and never a file that libvirt may still be writing", async () => {
+    for (const [failure, left] of [["LIBVIRT_FAILED", {}], ["TIMED_OUT", { [STORED]: "LibvirtQemudPart and more" }]] as const) {
+      using world = given({ domains: [VM] });
+      world.hypervisor.next("images.save", async (_proceed, uuid, path) => {
+        world.files.put(path, "LibvirtQemudPart and more");
+        if (failure === "TIMED_OUT") world.hypervisor.become(uuid, "paused", 4); // VIR_DOMAIN_PAUSED_SAVE
+        throw new OnevirtError(failure, "Cannot save");
+      });
+      expect([((await outcomeOf(runSave(world))) as string[])[0], world.files.texts()]).toEqual([failure === "TIMED_OUT" ? "OUTCOME_UNKNOWN" : failure, left]);
+    }
+  });
+
   test("save tries again while a disk is being copied, three times in all", async () => {
     using world = savingWorld();
     using busy = given({ domains: [VM], limitSeconds: null });

@@ -69,6 +69,44 @@ describe("readArguments()", () => {
   });
 });
 
+describe("words of oned", () => {
+  /** Each action with the words that oned 7.x gives it (actions.md 1.4), and what the action must find where. Those that 5.x has get the same there. */
+  const words: [keyof typeof actions, string[], Record<string, string>][] = [
+    ["deploy", ["/d/deployment.0", "h", "7", "h"], { "deployment-file": "/d/deployment.0", vmid: "7" }],
+    ["shutdown", ["D", "h", "7", "h"], { "deploy-id": "D", vmid: "7" }],
+    ["cancel", ["", "h", "7", "h"], { "deploy-id": "", vmid: "7" }],
+    ["reboot", ["D", "h", "7", "h"], { "deploy-id": "D" }],
+    ["reset", ["D", "h", "7", "h"], { "deploy-id": "D" }],
+    ["save", ["D", "/d/checkpoint", "h", "7", "h"], { "deploy-id": "D", "checkpoint-file": "/d/checkpoint", vmid: "7" }],
+    ["restore", ["/d/checkpoint", "h", "D", "7", "h"], { "checkpoint-file": "/d/checkpoint", "deploy-id": "D", vmid: "7" }],
+    ["migrate", ["D", "to", "from", "7", "from"], { "deploy-id": "D", "destination-host": "to", "source-host": "from", vmid: "7" }],
+    ["migrate_local", ["D", "to", "from", "7", "from"], { "deploy-id": "D", "destination-host": "to", "source-host": "from", vmid: "7" }],
+    ["attach_disk", ["D", "/d/disk.1", "vdb", "1", "PFZNLz4=", "7", "h"], { "deploy-id": "D", "disk-path": "/d/disk.1", target: "vdb", "driver-message": "PFZNLz4=", vmid: "7" }],
+    ["detach_disk", ["D", "", "vdb", "1", "7", "h"], { "deploy-id": "D", target: "vdb", vmid: "7" }],
+    ["attach_nic", ["D", "02:00:00:00:00:01", "br0", "-", "dummy", "one-7-1", "7", "h"], { "deploy-id": "D", mac: "02:00:00:00:00:01", vmid: "7" }],
+    ["detach_nic", ["D", "02:00:00:00:00:01", "7", "h"], { "deploy-id": "D", mac: "02:00:00:00:00:01", vmid: "7" }],
+    ["prereconfigure", ["D", "", "7", "h"], { "deploy-id": "D", target: "", vmid: "7" }],
+    ["reconfigure", ["D", "hda", "/d/disk.2", "7", "h"], { "deploy-id": "D", target: "hda", "context-path": "/d/disk.2", vmid: "7" }],
+    ["resize_disk", ["D", "3", "2048", "PFZNLz4=", "h", "7", "h"], { "deploy-id": "D", "disk-id": "3", size: "2048", "driver-message": "PFZNLz4=", vmid: "7" }],
+    ["snapshot_create", ["D", "0", "7", "h"], { "deploy-id": "D", "snapshot-id": "0", vmid: "7" }],
+    ["snapshot_delete", ["D", "snap-0", "7", "h"], { "deploy-id": "D", snapshot: "snap-0", vmid: "7" }],
+    ["snapshot_revert", ["D", "snap-0", "7", "h"], { "deploy-id": "D", snapshot: "snap-0", vmid: "7" }],
+    ["resize", ["D", "7", "h"], { "deploy-id": "D", vmid: "7" }],
+    ["exec", ["7", "h", "ls -l", "aGk="], { vmid: "7", command: "ls -l", stdin: "aGk=" }],
+    ["exec_cancel", ["7", "h"], { vmid: "7" }],
+    ["poll", ["D", "h", "7", "h"], { "deploy-id": "D" }],
+  ];
+
+  test.each(words)("readArguments() finds each word of %s in its place", (name, argv, expected) => {
+    const found = readArguments(actions[name], name, argv);
+    expect(Object.fromEntries(Object.keys(expected).map((key) => [key, found[key]]))).toEqual(expected);
+  });
+
+  test("words of oned are known for every action", () => {
+    expect(Object.keys(actions).filter((name) => !words.some(([known]) => known === name))).toEqual([]);
+  });
+});
+
 describe("actions", () => {
   const rows = Object.entries(actions) as [string, Action][];
 
