@@ -82,6 +82,8 @@ END
   cat > "$directory/qemu.conf" <<END
 user = "oneadmin"
 group = "oneadmin"
+swtpm_user = "oneadmin"
+swtpm_group = "oneadmin"
 dynamic_ownership = 0
 security_driver = "none"
 $extra

@@ -9,6 +9,7 @@ HOST_MOUNTS=(
   '/var/log/libvirt root 0755'
   '/var/tmp/one oneadmin 0755'
   '/var/tmp/one_db oneadmin 0755'
+  '/var/lib/swtpm-localca oneadmin 0750'
 )
 CHECKOUT_MOUNT=/srv/onevirt
 
