@@ -1,4 +1,4 @@
-// Builds dist/onevirt, dist/remotes and dist/mads. Run from the top of the checkout: `npm run build`.
+// Builds dist/onevirt, dist/remotes, dist/remotes-5.x and dist/mads. Run from the top of the checkout: `npm run build`.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { driverLaunchers } from "../src/driver/launcher.ts";
@@ -20,6 +20,8 @@ run([
 for (const map of new Bun.Glob("*.map").scanSync("dist")) rmSync(join("dist", map)); // embedded too
 rmSync("dist/remotes", { recursive: true, force: true });
 writeTree("dist/remotes", "dist/onevirt");
+rmSync("dist/remotes-5.x", { recursive: true, force: true });
+writeTree("dist/remotes-5.x", "dist/onevirt", "collectd");
 writeMads("dist/mads");
 console.log(`dist/onevirt ${info.version}, build ${info.buildId}, commit ${info.commit}`);
 

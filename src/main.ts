@@ -30,6 +30,7 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
   if (command === "version" || command === "--version" || command === "-v") return (await import("./cli/version.ts")).version(rest);
   if (command === "driver") return (await import("./cli/driver.ts")).driverMain(rest, "onevirt driver");
   if (command === "agent") return (await import("./cli/agent.ts")).agentMain(rest);
+  if (command === "collectd") return (await import("./cli/collectd.ts")).collectdMain(rest);
   if (command === "probe") return (await import("./cli/probe.ts")).probeMain(rest);
   return (await import("./cli/root.ts")).runCli(argv);
 }

@@ -1,6 +1,6 @@
 import { hasCode, messageOf } from "../core/errors.ts";
 import type { Context } from "../core/ports.ts";
-import { pollAll, pollOne, type PollSources } from "../monitor/poll.ts";
+import { pollAll, pollOne, pollSources, type PollSources } from "../monitor/poll.ts";
 import { plainForm, singleForm, templateForm } from "../monitor/poll-text.ts";
 import type { PollRecord } from "../monitor/poll-record.ts";
 import type { ActionInput } from "./action.ts";
@@ -11,7 +11,7 @@ import type { ActionInput } from "./action.ts";
  */
 export async function run({ arguments: args }: ActionInput, context: Context): Promise<string> {
   const ref = args["deploy-id"];
-  const sources = sourcesOf(context);
+  const sources = pollSources(context);
   if (ref === "-t") return listed(templateForm, sources, context);
   if (ref === undefined || ref === "") return listed(plainForm, sources, context);
   return singleForm(await pollOne(ref, sources, context.deadline), sources.rules === "5.8");
@@ -25,9 +25,4 @@ async function listed(form: (records: readonly PollRecord[]) => string, sources:
     log.log("ERROR", `Nothing is reported: ${messageOf(error)}`);
     return "";
   }
-}
-
-function sourcesOf({ hypervisor, processes, state, clock, log, generation, settings }: Context): PollSources {
-  const { POLL_MONITOR_SECONDS: attemptSeconds, QUARANTINE_SECONDS: quarantineSeconds } = settings.onevirt;
-  return { hypervisor, processes, state, clock, log, rules: generation.poll, attemptSeconds, quarantineSeconds };
 }

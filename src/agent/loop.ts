@@ -31,8 +31,9 @@ export class Loop {
     this.#wake();
   }
 
-  /** Runs until it is stopped. */
-  async run(): Promise<void> {
+  /** Runs until it is stopped; the first pass comes after a delay. */
+  async run(delayMs = 0): Promise<void> {
+    await this.#wait(delayMs);
     while (!this.#stopped) {
       const start = this.clock.monotonicMs();
       this.#asked = false;

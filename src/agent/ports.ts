@@ -20,5 +20,5 @@ export interface AgentWorld {
   /** The executable files of a category's directory, in the byte order of their names. */
   readonly filesOf: (category: string) => readonly ForeignProbe[];
   /** A context with this much time. States have a libvirt thread of their own: nothing that waits for a QEMU is before them. */
-  readonly contextFor: (category: ProbeCategory, seconds: number) => Context;
+  readonly contextFor: (category: ProbeCategory, seconds: number, file?: string) => Context;
 }

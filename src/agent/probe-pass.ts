@@ -7,8 +7,18 @@ import type { AgentWorld, ForeignProbe } from "./ports.ts";
 /** What one pass over a category brought. */
 export interface PassResult {
   readonly text: string;
+  /** The same, by file. */
+  readonly parts: readonly PassPart[];
   /** What failed, by file. */
   readonly failures: readonly string[];
+}
+
+/** What one file said. */
+export interface PassPart {
+  readonly file: string;
+  /** Whether it has the place of a probe of ours. */
+  readonly isOurs: boolean;
+  readonly text: string;
 }
 
 /** A stranger's program is ended after 60 s; this much later nobody waits for its output any more. */
@@ -17,8 +27,12 @@ const STRANGER_SECONDS = 65;
 /** A probe keeps its own limit; one that does not is left behind this much later. */
 const GRACE_SECONDS = 1;
 
-/** Missing lines of the host's facts are facts too (no PCI device, no wild VM), so what a failed probe said before is said again. */
-const REPEATED: ProbeCategory = "host/system";
+/**
+ * Missing lines of the host's facts are facts too (no PCI device, no wild VM; for 5.x no TOTALCPU is 0), so what a failed probe said
+ * before is said again. Never a list of VMs that calls itself complete: VMs that have come since then would be powered off.
+ */
+const REPEATED: ReadonlySet<ProbeCategory> = new Set(["host/system", "collectd"]);
+const COMPLETE_LIST = /^\s*VM_POLL\s*=/m;
 
 /** The probes of all categories: what each said last, and which of them have not come back. */
 export class Probes {
@@ -36,38 +50,59 @@ export class Probes {
    * one, else the program. Upstream throws everything away when one fails; here what is known is kept, and what failed is named.
    */
   async pass(category: ProbeCategory): Promise<PassResult> {
-    const texts: string[] = [];
-    const failures: string[] = [];
-    for (const foreign of this.world.filesOf(category)) {
-      const name = `${category}/${foreign.file}`;
-      try {
-        const text = await this.#guarded(name, category, foreign);
-        if (category === REPEATED) this.#last.set(name, text);
-        texts.push(text);
-      } catch (error) {
-        texts.push(this.#last.get(name) ?? "");
-        failures.push(`Error executing ${foreign.file}: ${messageOf(error)}`);
-      }
+    const said: Said[] = [];
+    for (const foreign of this.world.filesOf(category)) said.push(await this.#say(category, foreign));
+    return resultOf(said);
+  }
+
+  /** The same, all at once and within this time: what comes later is not waited for. For a message that holds everything; what must not grow old comes last. */
+  async passWithin(category: ProbeCategory, seconds: number): Promise<PassResult> {
+    const files = this.world.filesOf(category);
+    const isLast = ({ file }: ForeignProbe) => probeFor(category, file)?.last === true;
+    const say = (wanted: boolean) => Promise.all(files.filter((each) => isLast(each) === wanted).map((foreign) => this.#say(category, foreign, seconds)));
+    const said = new Map([...(await say(false)), ...(await say(true))].map((each) => [each.file, each]));
+    return resultOf(files.flatMap(({ file }) => said.get(file) ?? []));
+  }
+
+  /** What one file says, or said before; an error becomes words. */
+  async #say(category: ProbeCategory, foreign: ForeignProbe, mostSeconds = Infinity): Promise<Said> {
+    const { file } = foreign;
+    const name = `${category}/${file}`;
+    const isOurs = probeFor(category, file) !== undefined;
+    try {
+      const text = withLineEnd(await this.#guarded(name, category, foreign, mostSeconds));
+      if (REPEATED.has(category) && !COMPLETE_LIST.test(text)) this.#last.set(name, text);
+      return { file, isOurs, text };
+    } catch (error) {
+      return { file, isOurs, text: this.#last.get(name) ?? "", failure: `Error executing ${file}: ${messageOf(error)}` };
     }
-    return { text: texts.map(withLineEnd).join(""), failures };
   }
 
   /** One that does not come back is left alone until it does. */
-  async #guarded(name: string, category: ProbeCategory, foreign: ForeignProbe): Promise<string> {
+  async #guarded(name: string, category: ProbeCategory, foreign: ForeignProbe, mostSeconds: number): Promise<string> {
     if (this.#running.has(name)) throw new Error("it has not come back from the pass before");
     this.#running.add(name);
-    const { work, seconds } = this.#runOne(category, foreign);
+    const { work, seconds: usual } = this.#runOne(category, foreign, mostSeconds);
+    const seconds = Math.min(usual, mostSeconds);
     const ended = work.finally(() => this.#running.delete(name));
     ended.catch(() => undefined); // of no interest once it is late
     return Promise.race([ended, this.clock.sleep(seconds * 1000).then(() => Promise.reject(new Error(`no answer within ${seconds} s`)))]);
   }
 
-  #runOne(category: ProbeCategory, foreign: ForeignProbe): { readonly work: Promise<string>; readonly seconds: number } {
+  #runOne(category: ProbeCategory, foreign: ForeignProbe, mostSeconds: number): { readonly work: Promise<string>; readonly seconds: number } {
     const own = probeFor(category, foreign.file);
     if (!own) return { work: runStranger(foreign), seconds: STRANGER_SECONDS };
-    const context = this.world.contextFor(category, own.limitSeconds);
+    const context = this.world.contextFor(category, Math.min(own.limitSeconds, mostSeconds), foreign.file);
     return { work: own.load().then(({ run }) => run(this.request, context)), seconds: own.limitSeconds + GRACE_SECONDS };
   }
+}
+
+interface Said extends PassPart {
+  readonly failure?: string;
+}
+
+function resultOf(said: readonly Said[]): PassResult {
+  return { text: said.map(({ text }) => text).join(""), parts: said, failures: said.flatMap(({ failure }) => failure ?? []) };
 }
 
 async function runStranger(foreign: ForeignProbe): Promise<string> {

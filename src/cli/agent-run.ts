@@ -1,22 +1,17 @@
-import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Agent } from "../agent/agent.ts";
 import type { AgentWorld } from "../agent/ports.ts";
 import { readMonitorConfiguration } from "../codec/monitor-configuration.ts";
 import { decodeDocument } from "../codec/stdin-document.ts";
 import { contextOf, readSettings, type Surroundings } from "../context.ts";
-import { messageOf } from "../core/errors.ts";
-import type { Log } from "../core/ports.ts";
 import { trimLog } from "../host/agent-log.ts";
 import { HostFiles } from "../host/files.ts";
 import { MonitorSocket } from "../host/monitor-socket.ts";
 import type { AgentIdentity } from "../host/other-agents.ts";
 import { endPrograms, probeFiles, runProbe } from "../host/probe-files.ts";
-import { ResidentServer } from "../resident/server.ts";
-import { residentSocket } from "../resident/socket-path.ts";
-import { startThread } from "../thread.ts";
 import { AgentFiles } from "./agent-files.ts";
 import { surround } from "./agent-surroundings.ts";
+import { every, identityOf, isUpstreamWanted, lendThreads } from "./resident-process.ts";
 
 /** systemd-tmpfiles removes what nobody has touched for long (monitoring.md 14). */
 const KEEP_AGAIN_MS = 12 * 3600 * 1000;
@@ -25,9 +20,6 @@ const KEEP_AGAIN_MS = 12 * 3600 * 1000;
 const LOOK_MS = 60_000;
 
 const STDERR = 2;
-
-/** With this file the agent of upstream is wanted: ours ends, and onemonitord starts the other when it hears nothing. */
-const SWITCH = "/etc/onevirt/off";
 
 /** The agent itself: first answer on stdout, then loops until it is ended (monitoring.md 4.3). */
 export async function runAgent(identity: AgentIdentity): Promise<number> {
@@ -83,23 +75,12 @@ function programs({ tree, driver, hostId, hostName }: AgentIdentity, category: s
   return probeFiles(directory).map((file) => ({ file, run: () => runProbe([join(directory, file), driver, String(hostId), hostName], join(tree, "im", `${driver}.d`), configuration) }));
 }
 
-/** Actions borrow our libvirt threads; without that they start their own. */
-function lendThreads(log: Log): Disposable {
-  try {
-    return new ResidentServer(residentSocket(process.env.ONEVIRT_RESIDENT), new HostFiles(), startThread);
-  } catch (error) {
-    log.log("WARN", `Actions cannot borrow the libvirt threads of the agent: ${messageOf(error)}`);
-    return { [Symbol.dispose]: () => undefined };
-  }
-}
-
 /** One look at what may have changed. A new executable under our name: the next agent is started from it, and ends this one. */
 function look(identity: AgentIdentity, configuration: string, end: () => void): () => void {
   const started = identityOf(process.execPath);
-  const upstream = join(identity.tree, "im", `${identity.driver}.d`, "upstream-monitord-client_control.sh");
   return () => {
     trimLog(STDERR);
-    if (existsSync(SWITCH) && existsSync(upstream)) return end();
+    if (isUpstreamWanted(identity.tree, identity.driver, "monitord-client_control.sh")) return end();
     const now = identityOf(process.execPath);
     if (now !== undefined && now !== started) startNext(identity, configuration);
   };
@@ -107,19 +88,4 @@ function look(identity: AgentIdentity, configuration: string, end: () => void): 
 
 function startNext({ driver, hostId, hostName }: AgentIdentity, configuration: string): void {
   Bun.spawn({ cmd: [process.execPath, "agent", "start", driver, String(hostId), hostName], stdin: Buffer.from(configuration), stdout: "ignore", stderr: "ignore", detached: true }).unref();
-}
-
-function every(ms: number, work: () => void): ReturnType<typeof setInterval> {
-  const timer = setInterval(work, ms);
-  timer.unref();
-  return timer;
-}
-
-function identityOf(path: string): string | undefined {
-  try {
-    const { ino, mtimeMs, size } = statSync(path);
-    return `${ino} ${mtimeMs} ${size}`;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,19 +1,14 @@
 import { readMonitorConfiguration } from "../codec/monitor-configuration.ts";
 import { decodeDocument } from "../codec/stdin-document.ts";
-import { Deadline } from "../core/deadline.ts";
 import { OnevirtError } from "../core/errors.ts";
 import { openLog } from "../host/agent-log.ts";
-import { systemClock } from "../host/clock.ts";
 import { HostFiles } from "../host/files.ts";
-import { HostLocks } from "../host/locks.ts";
 import { type AgentIdentity, agentWords, endAgents } from "../host/other-agents.ts";
-import { AGENT_LOG, ONE_DB } from "./agent-files.ts";
+import { AGENT_LOG } from "./agent-files.ts";
+import { turn } from "./resident-process.ts";
 
 /** The first answer must come within the driver's 90 s. */
 const ANSWER_MS = 80_000;
-
-/** Two starts at once would leave two agents: each waits for the other while it ends what was there. */
-const TURN_SECONDS = 10;
 
 type Child = Bun.Subprocess<Buffer, "pipe", number | "ignore">;
 
@@ -39,19 +34,10 @@ export async function stopAgent(identity: AgentIdentity): Promise<number> {
 }
 
 async function replaceAgents(identity: AgentIdentity, text: string): Promise<Child> {
-  using _turn = await turn(identity.hostId);
+  using _turn = await turn(`.agent-${identity.hostId}.lock`);
   await endAgents(identity);
   // Its command line ends with these words, so that upstream's control script can stop it after a way back.
   return Bun.spawn({ cmd: [process.execPath, "agent", "run", ...agentWords(identity)], env: { ...process.env }, stdin: Buffer.from(text), stdout: "pipe", stderr: openLog(AGENT_LOG), detached: true });
-}
-
-/** Whoever waits in vain, or can lock nothing, goes on. */
-async function turn(hostId: number): Promise<Disposable> {
-  try {
-    return await new HostLocks(ONE_DB, systemClock).file(`${ONE_DB}/.agent-${hostId}.lock`, Deadline.after(TURN_SECONDS, systemClock));
-  } catch {
-    return { [Symbol.dispose]: () => undefined };
-  }
 }
 
 async function firstLines(stream: ReadableStream<Uint8Array>): Promise<string> {

@@ -7,7 +7,7 @@ export function ownTree(): string {
 }
 
 /** What an agent uses in common; it complains on stderr, which is its log. */
-export function surround(): Surroundings {
+export function surround(name = "agent"): Surroundings {
   const tree = ownTree();
-  return { tree, trace: undefined, tracer: undefined, generation: readGeneration(tree), log: { log: (severity, text) => console.error(`${new Date().toISOString()} ${logLine(severity, "agent", text)}`) } };
+  return { tree, trace: undefined, tracer: undefined, generation: readGeneration(tree), log: { log: (severity, text) => console.error(`${new Date().toISOString()} ${logLine(severity, name, text)}`) } };
 }

@@ -1,3 +1,4 @@
+import { COLLECTD_USAGE, readCollectdArguments } from "../codec/collectd-arguments.ts";
 import { readProbeConfiguration } from "../codec/monitor-configuration.ts";
 import { contextOf, findTree, readGeneration, readSettings, type Surroundings } from "../context.ts";
 import { Deadline } from "../core/deadline.ts";
@@ -10,7 +11,8 @@ import type { Probe, ProbeRequest } from "../probes/probe.ts";
 import { findProbe, probeFor, probes } from "../probes/table.ts";
 import { stdinWithin } from "../stdin.ts";
 
-const USAGE = "Usage: onevirt probe CATEGORY/NAME [DRIVER HOST_ID HOST_NAME]";
+const USAGE = `Usage: onevirt probe CATEGORY/NAME [DRIVER HOST_ID HOST_NAME]
+       onevirt probe collectd/NAME [${COLLECTD_USAGE}]`;
 
 /** A configuration is some kilobytes, and its sender closes its end at once. */
 const STDIN_BYTES = 1024 * 1024;
@@ -36,7 +38,7 @@ async function runProbe(name: string, host: readonly string[]): Promise<string> 
   const probe = getProbe(name);
   const looksOnly = host.length === 0;
   if (looksOnly && probe.effect) throw new OnevirtError("BAD_ARGUMENT", `it does more than report: ${probe.effect}`, { hint: "name driver, number and name of the host to run it as the agent does" });
-  const request = looksOnly ? byHand() : await byAgent(host);
+  const request = looksOnly ? byHand() : probe.category === "collectd" ? byRunProbes(host) : await byAgent(host);
   const tree = findTree(process.env, process.execPath);
   const surroundings: Surroundings = { tree, trace: process.env.ONEVIRT_TRACE, tracer: undefined, generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, name, text)) } };
   const { settings } = await readSettings(surroundings);
@@ -60,6 +62,12 @@ async function byAgent([driver = "", hostId = "", hostName = ""]: readonly strin
   if ((driver !== "kvm" && driver !== "qemu") || !/^-?\d{1,9}$/.test(hostId) || hostName === "") throw new OnevirtError("BAD_ARGUMENT", "driver, number and name of the host are expected", { hint: USAGE });
   const text = process.stdin.isTTY ? "" : await stdinWithin(Deadline.after(STDIN_SECONDS, systemClock), "the configuration", STDIN_BYTES);
   return { driver, hostId: Number(hostId), hostName, configuration: text.trim() === "" ? byHand().configuration : await readProbeConfiguration(text) };
+}
+
+/** As run_probes of 5.x calls a probe. */
+function byRunProbes(words: readonly string[]): ProbeRequest {
+  const { driver, hostId, hostName, datastoreLocation } = readCollectdArguments(words);
+  return { driver, hostId, hostName, configuration: { datastoreLocation, periods: DEFAULT_PERIODS } };
 }
 
 /** What an agent keeps between passes stays as it is. */

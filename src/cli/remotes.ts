@@ -1,6 +1,7 @@
 import { defineCommand } from "citty";
 import { OnevirtError } from "../core/errors.ts";
 import type { InstallOptions } from "../remotes/install.ts";
+import type { Monitor } from "../remotes/monitoring.ts";
 import type { Change, Outcome } from "../remotes/outcome.ts";
 import type { Places } from "../remotes/places.ts";
 import type { Status } from "../remotes/status.ts";
@@ -13,6 +14,7 @@ const parts = {
   actions: { type: "boolean", description: "Take over the actions on VMs, as the first installation does; --no-actions gives them back" },
   monitoring: { type: "boolean", description: "Take over monitoring too; --no-monitoring gives it back. Without either a part stays as it is" },
 } as const;
+const generation = { type: "string", valueHint: "5|7", description: "The front-end's OpenNebula: 5 for 5.0 to 5.10, whose monitoring is another" } as const;
 const dryRun = { type: "boolean", description: "Only tell what would change" } as const;
 
 /** `onevirt remotes …`: the tree that onehost sync ships. */
@@ -21,8 +23,8 @@ export default defineCommand({
   subCommands: {
     install: defineCommand({
       meta: { name: "install", description: "Put onevirt into a front-end's remotes tree, and keep what it replaces; also after an upgrade of OpenNebula" },
-      args: { ...places, "dry-run": dryRun, ...parts },
-      run: ({ args }) => runInstall(onlyOptions(args), { dryRun: args["dry-run"] === true, actions: args.actions, monitoring: args.monitoring }),
+      args: { ...places, "dry-run": dryRun, ...parts, generation: { ...generation, description: `${generation.description}; by default what VERSION of the tree says, and anything else is refused` } },
+      run: ({ args }) => runInstall(onlyOptions(args), { dryRun: args["dry-run"] === true, actions: args.actions, monitoring: args.monitoring, monitor: monitorOf(args.generation) }),
     }),
     uninstall: defineCommand({
       meta: { name: "uninstall", description: "Take onevirt out of the tree: every file as it was, with owner, mode and time" },
@@ -36,8 +38,8 @@ export default defineCommand({
     }),
     write: defineCommand({
       meta: { name: "write", description: "Write the files that belong into a remotes tree, this executable among them, to an empty directory" },
-      args: { directory: { type: "positional", required: true, description: "Where to; made when it does not exist" } },
-      run: async ({ args }) => (await import("../remotes/write.ts")).writeTree(args.directory),
+      args: { directory: { type: "positional", required: true, description: "Where to; made when it does not exist" }, generation: { ...generation, default: "7" } },
+      run: async ({ args }) => (await import("../remotes/write.ts")).writeTree(args.directory, process.execPath, monitorOf(args.generation)),
     }),
   },
 });
@@ -45,6 +47,14 @@ export default defineCommand({
 interface PlaceOptions {
   readonly tree?: string | undefined;
   readonly backup?: string | undefined;
+}
+
+/** Everything since 5.12 counts as 7. BAD_ARGUMENT for a word that is no generation. */
+function monitorOf(generation: string | undefined): Monitor | undefined {
+  if (generation === undefined) return undefined;
+  if (/^5(\.x)?$/.test(generation)) return "collectd";
+  if (/^7(\.x)?$/.test(generation)) return "monitord";
+  throw new OnevirtError("BAD_ARGUMENT", `Cannot use the generation "${generation}": it is 5 or 7`);
 }
 
 /** citty drops surplus words, and a tree that was named without --tree must not become the default one. */

@@ -27,6 +27,7 @@ const DIRECT: Readonly<Record<string, string>> = {
   driver: "Be oned's driver process, or show what it would do: onevirt driver --dry-run",
   probe: "Run one monitoring probe: onevirt probe vm/status/state",
   agent: "Be the monitoring agent of this host, or show what it does: onevirt agent status",
+  collectd: "Be the monitoring client of this host for a front-end of 5.x: onevirt collectd --help",
   version: "Print version, build and what it runs on (--json)",
   help: "Explain a command or an action: onevirt help deploy",
 };

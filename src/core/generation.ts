@@ -8,11 +8,13 @@ export function generationOf(versionFile: string | undefined): Generation {
     errors: isBefore(version, 6, 2) ? "markers" : "plain",
     deployAnswer: isBefore(version, 6, 0) ? "name" : "uuid",
     poll: isBefore(version, 5, 8) ? "5.4" : "5.8",
+    monitoring: isBefore(version, 5, 12) ? "collectd" : "monitord",
     vhostSockets: isBefore(version, 7, 4) ? "/var/lib/one/vhost-sockets" : "/var/run/one/vhost-socks",
   };
 }
 
-function isBefore(version: string | undefined, major: number, minor: number): boolean {
+/** Whether a version is older than this one; one that is not known never is. */
+export function isBefore(version: string | undefined, major: number, minor: number): boolean {
   const [, ourMajor, ourMinor] = /^(\d+)\.(\d+)/.exec(version ?? "") ?? [];
   if (ourMajor === undefined) return false;
   return Number(ourMajor) < major || (Number(ourMajor) === major && Number(ourMinor) < minor);

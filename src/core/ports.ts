@@ -184,6 +184,8 @@ export interface Generation {
   readonly deployAnswer: "uuid" | "name";
   /** Rules of the 5.x poll: 5.8 changed memory, paused states and disk numbers (actions.md 15.7). */
   readonly poll: "5.4" | "5.8";
+  /** Who takes what a host reports: collectd of 5.x, or onemonitord since 5.12 (monitoring.md 11). */
+  readonly monitoring: "collectd" | "monitord";
   /** Directory of the sockets between Open vSwitch with DPDK and QEMU; 7.4 moved it (actions.md 5). */
   readonly vhostSockets: "/var/run/one/vhost-socks" | "/var/lib/one/vhost-sockets";
 }

@@ -28,12 +28,17 @@ export function otherAgents(identity: AgentIdentity, proc = "/proc"): readonly n
   return pids.filter((pid) => pid !== process.pid && isAgentOf(commandLine(`${proc}/${pid}/cmdline`), identity, directories));
 }
 
-/** Ends them: TERM, a moment, KILL. */
-export async function endAgents(identity: AgentIdentity): Promise<number> {
-  const pids = otherAgents(identity);
+/** Ends them, and says how many there were. */
+export function endAgents(identity: AgentIdentity): Promise<number> {
+  return endAll(() => otherAgents(identity));
+}
+
+/** TERM, a moment, KILL. */
+export async function endAll(find: () => readonly number[]): Promise<number> {
+  const pids = find();
   for (const pid of pids) signal(pid, "SIGTERM");
-  for (let waited = 0; waited < GRACE_MS && otherAgents(identity).length > 0; waited += LOOK_MS) await Bun.sleep(LOOK_MS);
-  for (const pid of otherAgents(identity)) signal(pid, "SIGKILL");
+  for (let waited = 0; waited < GRACE_MS && find().length > 0; waited += LOOK_MS) await Bun.sleep(LOOK_MS);
+  for (const pid of find()) signal(pid, "SIGKILL");
   return pids.length;
 }
 
@@ -44,7 +49,8 @@ function isAgentOf(words: readonly string[], { hostId, hostName }: AgentIdentity
   return (DRIVERS as readonly unknown[]).includes(driver) && id === String(hostId) && name === hostName && directories.has(realPath(dirname(program)));
 }
 
-function commandLine(path: string): readonly string[] {
+/** The words of a process; none when it has ended. */
+export function commandLine(path: string): readonly string[] {
   try {
     return readFileSync(path, "utf8").split("\0");
   } catch {
@@ -60,7 +66,8 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-function realPath(path: string): string {
+/** Where a path leads, or the path itself. */
+export function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {

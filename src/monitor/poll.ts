@@ -1,7 +1,7 @@
 import type { Deadline } from "../core/deadline.ts";
 import { messageOf } from "../core/errors.ts";
 import { readDomainDocument } from "../codec/domain-document.ts";
-import type { DomainStatus, Generation, Hypervisor, ProcessTable, QemuProcess, StatsFields } from "../core/ports.ts";
+import type { Context, DomainStatus, Generation, Hypervisor, ProcessTable, QemuProcess, StatsFields } from "../core/ports.ts";
 import { domainState, isActive, pausedReason } from "../core/states.ts";
 import { readBlockStats, type BlockSources } from "./block-stats.ts";
 import { cpuUsage } from "./cpu-usage.ts";
@@ -11,6 +11,12 @@ import { isWild, stateLetter, sumDisks, sumNet, type DiskCounters, type PollReco
 export interface PollSources extends BlockSources {
   readonly processes: ProcessTable;
   readonly rules: Generation["poll"];
+}
+
+/** What a context has for it, by the rules of the oned that this tree belongs to. */
+export function pollSources({ hypervisor, processes, state, clock, log, generation, settings }: Context): PollSources {
+  const { POLL_MONITOR_SECONDS: attemptSeconds, QUARANTINE_SECONDS: quarantineSeconds } = settings.onevirt;
+  return { hypervisor, processes, state, clock, log, rules: generation.poll, attemptSeconds, quarantineSeconds };
 }
 
 /** Everything that was read, before it becomes records. */

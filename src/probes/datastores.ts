@@ -50,6 +50,6 @@ async function countImages(path: string, { storage, deadline }: DatastorePorts):
 }
 
 /** Rounded up, as `df -B1M` does. */
-function inMib({ total, used, available }: StorageSpace): StorageSpace {
+export function inMib({ total, used, available }: StorageSpace): StorageSpace {
   return { total: Math.ceil(total / MIB), used: Math.ceil(used / MIB), available: Math.ceil(available / MIB) };
 }

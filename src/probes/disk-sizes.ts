@@ -23,7 +23,7 @@ function record({ vmId, disks, snapshots }: VmDisks): string {
 }
 
 /** A transfer driver of the administrator has a program of its own, or none. */
-async function askDriver({ driver, path }: Datastore, { files, commands, tree, deadline, log }: Context): Promise<string> {
+export async function askDriver({ driver, path }: Datastore, { files, commands, tree, deadline, log }: Context): Promise<string> {
   const program = `${tree}/tm/${driver}/monitor_ds`;
   if (!/^\w[\w-]*$/.test(driver) || files.kind(program) === undefined) return "";
   const { exitCode, stdout, stderr } = await commands.run([program, path], deadline.within(PROGRAM_SECONDS));

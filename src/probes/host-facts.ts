@@ -17,8 +17,8 @@ export async function run(_request: ProbeRequest, context: Context): Promise<str
   });
 }
 
-/** MHz. `lscpu`, which upstream asks, does not tell any more since util-linux 2.37. */
-async function cpuSpeed({ hypervisor, files, deadline, log }: Context): Promise<number> {
+/** Speed of the processors in MHz. `lscpu`, which upstream asks, does not tell any more since util-linux 2.37. */
+export async function cpuSpeed({ hypervisor, files, deadline, log }: Context): Promise<number> {
   try {
     const mhz = await hypervisor.node.cpuMhz(deadline.within(5));
     if (mhz > 0) return mhz;

@@ -8,10 +8,15 @@ import type { ProbeRequest } from "./probe.ts";
 
 /** Processor, memory and network of the host (monitoring.md 6.2), in whole numbers: oned drops others. What is not known is left out. */
 export async function run({ hostId }: ProbeRequest, context: Context): Promise<string> {
-  const traffic = cardTraffic(context.files);
-  const numbers = { ...memoryOf(context.files.findText("/proc/meminfo") ?? ""), ...(await cpuOf(context)), NETRX: traffic?.rxBytes, NETTX: traffic?.txBytes };
+  const numbers = await usageOf(context);
   keepSeries({ kind: "host", id: hostId }, numbers, [], readSeriesSettings("host", context), context);
   return attributeLines({ HYPERVISOR: "kvm", ...numbers });
+}
+
+/** What of the host is in use, by oned's names. */
+export async function usageOf(context: Context): Promise<Readonly<Record<string, number | undefined>>> {
+  const traffic = cardTraffic(context.files);
+  return { ...memoryOf(context.files.findText("/proc/meminfo") ?? ""), ...(await cpuOf(context)), NETRX: traffic?.rxBytes, NETTX: traffic?.txBytes };
 }
 
 /** KiB. The kernel's own estimate of what is available: page cache that cannot be dropped, tmpfs above all, is not free. */

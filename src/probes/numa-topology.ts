@@ -18,7 +18,7 @@ function describe(node: NumaNode, nodes: readonly NumaNode[], files: Files): str
 }
 
 /** One for each set of siblings. The kernel writes neighbours as a range, of which oned would read the first number only. */
-function coresOf({ path, cpus }: NumaNode, files: Files): readonly { readonly id: string; readonly cpus: string }[] {
+export function coresOf({ path, cpus }: NumaNode, files: Files): readonly { readonly id: string; readonly cpus: string }[] {
   const cores = cpus.flatMap((cpu) => {
     const topology = `${path}/cpu${cpu}/topology`;
     const [id, siblings] = [files.findText(`${topology}/core_id`)?.trim(), files.findText(`${topology}/thread_siblings_list`)];
@@ -28,7 +28,7 @@ function coresOf({ path, cpus }: NumaNode, files: Files): readonly { readonly id
 }
 
 /** All nodes, the nearest first, and of those at the same distance the lower number first. */
-function nearestFirst({ path }: NumaNode, nodes: readonly NumaNode[], files: Files): string {
+export function nearestFirst({ path }: NumaNode, nodes: readonly NumaNode[], files: Files): string {
   const distances = (files.findText(`${path}/distance`)?.trim() ?? "").split(/\s+/).filter(Boolean).map(Number);
   return nodes.flatMap(({ id }, index) => (distances[index] === undefined ? [] : [{ id, distance: distances[index] }]))
     .sort((a, b) => a.distance - b.distance || a.id - b.id).map(({ id }) => id).join(" ");

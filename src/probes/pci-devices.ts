@@ -12,18 +12,28 @@ import type { ProbeRequest } from "./probe.ts";
 /** Where distributions keep the names of PCI devices. */
 const DATABASES = ["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids"];
 
+export interface DescribedDevice {
+  readonly device: PciDevice;
+  readonly names: PciNames;
+}
+
 /** PCI devices that the administrator selected (monitoring.md 6.6). sysfs has the numbers; only names come from a file, and may be missing. */
 export async function run({ driver }: ProbeRequest, context: Context): Promise<string> {
-  const { files } = context;
   const settings = readPciSettings(driver, context);
+  const devices = describedDevices(settings, context).filter(({ device }) => typeof device.sriov === "string" || device.sriov.virtualFunctions === 0);
+  if (devices.length === 0) return "";
+  const renames = readRenames(context);
+  return devices.map(({ device, names }) => record(attributesOf(device, names, settings, interfaceOf(device, renames, context), context.files))).join("");
+}
+
+/** The devices that the settings select, each with its names. */
+export function describedDevices(settings: PciSettings, { files }: Pick<Context, "files">): readonly DescribedDevice[] {
   const all = pciDevices(files);
   if (all.length === 0 && files.kind("/sys/bus/pci/devices") === undefined) throw new OnevirtError("FILE_FAILED", "Cannot list the PCI devices: /sys is not there");
   const selected = selectedBy(settings.filters, all);
-  if (selected.length === 0) return ""; // the common case: nothing more is read
+  if (selected.length === 0) return []; // the common case: nothing more is read
   const database = new PciDatabase(DATABASES.map((path) => files.findText(path)).find((text) => text !== undefined) ?? "");
-  const renames = readRenames(context);
-  const reported = selected.map((device) => ({ device, names: database.namesOf(device) })).filter(({ device, names }) => isReported(device, names, settings));
-  return reported.map(({ device, names }) => record(attributesOf(device, names, settings, interfaceOf(device, renames, context), files))).join("");
+  return selected.map((device) => ({ device, names: database.namesOf(device) })).filter(({ device, names }) => isReported(device, names, settings));
 }
 
 /** Each device once, in the order of the filters. */
@@ -34,11 +44,11 @@ function selectedBy(filters: readonly string[] | undefined, all: readonly PciDev
 function isReported(device: PciDevice, names: PciNames, { shortAddresses, deviceNames, nvidiaVendors }: PciSettings): boolean {
   if (shortAddresses.length > 0 && !shortAddresses.includes(shortAddress(device))) return false;
   if (deviceNames.length > 0 && !deviceNames.some((pattern) => pattern.test(names.device))) return false;
-  if (nvidiaVendors.includes(device.vendor) && device.hasVirtualFunctions) return false; // its functions are what guests get
-  return typeof device.sriov === "string" || device.sriov.virtualFunctions === 0;
+  return !(nvidiaVendors.includes(device.vendor) && device.hasVirtualFunctions); // its functions are what guests get
 }
 
-function shortAddress({ bus, slot, function: fn }: PciDevice): string {
+/** `BB:SS.F`. */
+export function shortAddress({ bus, slot, function: fn }: PciDevice): string {
   return `${bus}:${slot}.${fn}`;
 }
 
@@ -58,6 +68,7 @@ function attributesOf(device: PciDevice, names: PciNames, { nvidiaVendors }: Pci
   };
 }
 
-function record(attributes: Readonly<Record<string, string>>): string {
+/** A device as oned's parser reads it. */
+export function record(attributes: Readonly<Record<string, string>>): string {
   return `PCI = [\n${Object.entries(attributes).map(([name, value]) => ` ${name} = ${quoted(value)} `).join(",\n")}\n]\n`;
 }

@@ -15,8 +15,15 @@ export interface PciSettings {
 /** The file of the driver that asks. A missing file, as upstream has it, is an error: what was chosen there must not silently vanish from oned. */
 export function readPciSettings(driver: ProbeRequest["driver"], { files, tree }: Pick<Context, "files" | "tree">): PciSettings {
   const path = `${tree}/etc/im/${driver}-probes.d/pci.conf`;
+  const settings = findPciSettings(path, files);
+  if (!settings) throw new OnevirtError("BAD_CONFIG", `Cannot read "${path}": no such file or directory`);
+  return settings;
+}
+
+/** What a file says; undefined when it is not there. */
+export function findPciSettings(path: string, files: Context["files"]): PciSettings | undefined {
   const text = files.findText(path, 1024 * 1024);
-  if (text === undefined) throw new OnevirtError("BAD_CONFIG", `Cannot read "${path}": no such file or directory`);
+  if (text === undefined) return undefined;
   const settings = parseProbeSettings(text, path);
   return {
     filters: "filter" in settings ? stringsOf(settings.filter)?.flatMap((each) => each.split(",")) : ["0:0"],

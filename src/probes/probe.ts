@@ -1,8 +1,8 @@
 import type { MonitorConfiguration } from "../core/monitor-configuration.ts";
 import type { Context } from "../core/ports.ts";
 
-/** Directories below im/kvm-probes.d; each has a loop of its own in the agent (monitoring.md 1). */
-export type ProbeCategory = "host/beacon" | "host/system" | "host/monitor" | "vm/status" | "vm/execution" | "vm/monitor" | "vm/snapshot";
+/** Directories below im/kvm-probes.d; each has a loop of its own in the agent (monitoring.md 1). "collectd" is that directory itself in a tree of 5.x: all its probes make one message (monitoring.md 11.1). */
+export type ProbeCategory = "collectd" | "host/beacon" | "host/system" | "host/monitor" | "vm/status" | "vm/execution" | "vm/monitor" | "vm/snapshot";
 
 /** What a probe is asked for. */
 export interface ProbeRequest {
@@ -23,6 +23,8 @@ export interface Probe {
   readonly category: ProbeCategory;
   /** The file in the category's directory, by upstream's name: it takes that file's place, and its order. */
   readonly file: string;
+  /** Whether it waits for the others of a message that holds everything: what it says must not grow old. */
+  readonly last?: true;
   /** Seconds until the probe is given up in one pass. */
   readonly limitSeconds: number;
   /** What else it does; people who only want to look do not get that. */

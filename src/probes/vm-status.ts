@@ -101,7 +101,7 @@ export async function run({ hostId, configuration }: ProbeRequest, context: Cont
 }
 
 /** Whether an action brings a VM into being just now. */
-function birth({ locks }: Context): boolean {
+export function birth({ locks }: Context): boolean {
   return locks.holders().some(({ action }) => BIRTHS.has(action));
 }
 

@@ -6,6 +6,7 @@ import { decide, decideReturn, type Decision, type Wanted } from "./decision.ts"
 import { refusal } from "./failure.ts";
 import { giveBack, type GoingBack } from "./giving-back.ts";
 import type { Manifest, ManifestFile } from "./manifest.ts";
+import { type Monitor, monitoringFiles } from "./monitoring.ts";
 import { observe, type Observed } from "./observed.ts";
 import { outcomeOf, type Change, type Outcome } from "./outcome.ts";
 import { type Parts, partsOf } from "./parts.ts";
@@ -36,15 +37,18 @@ export interface InstallOptions {
   /** What to take over, and what to give back; undefined leaves a part as it is. */
   readonly actions?: boolean | undefined;
   readonly monitoring?: boolean | undefined;
+  /** Whose tree it is thought to be; undefined believes its VERSION. */
+  readonly monitor?: Monitor | undefined;
 }
 
 /**
  * Puts onevirt into a remotes tree, all of it or nothing, and keeps what it replaces (install-and-sync 4.3, 6.7, R7). A second run
  * changes nothing; after an upgrade of OpenNebula it takes the new originals and puts the launchers back.
  */
-export function install(places: Places, program: Program, { dryRun = false, ...asked }: InstallOptions = {}): Outcome {
+export function install(places: Places, program: Program, { dryRun = false, monitor, ...asked }: InstallOptions = {}): Outcome {
   return preferringRoom((hasRoom) => {
     using site = dryRun ? Site.open(places.tree) : Site.openForChange(places.tree);
+    requireGeneration(site, monitor);
     using backup = new Backup(places.backup, places.tree);
     if (!dryRun) backup.removeWaiting();
     const plan = makePlan(site, backup, program, choose(asked, partsOf(backup.manifest)));
@@ -57,6 +61,13 @@ function choose({ actions, monitoring }: Pick<InstallOptions, keyof Parts>, now:
   const parts = { actions: actions ?? now.actions, monitoring: monitoring ?? now.monitoring };
   if (!parts.actions && !parts.monitoring) throw new OnevirtError("BAD_ARGUMENT", "Cannot install neither actions nor monitoring", { hint: "onevirt remotes uninstall takes all back" });
   return parts;
+}
+
+/** A tree of 5.x and one of later versions have other directories of probes. */
+function requireGeneration({ monitor, version, tree }: Site, wanted: Monitor | undefined): void {
+  if (wanted === undefined || wanted === monitor) return;
+  const name = wanted === "collectd" ? "5.x" : "5.12 and later";
+  throw refusal(`install the files for OpenNebula ${name} into "${tree.root.path}"`, `its VERSION says ${version}`, "without --generation the tree decides");
 }
 
 /** What a plan is carried out on, and with. */
@@ -81,13 +92,20 @@ function makePlan(site: Site, backup: Backup, program: Program, parts: Parts): P
     const entry = entries.get(wanted.path);
     return { wanted, observed, entry, decision: decide(wanted, observed, entry, site.owner) };
   };
-  const files = wantedFiles(program, parts).map(step);
+  const files = wantedFiles(program, parts, site.monitor).map(step);
   for (const each of files) if (each.decision.takeOriginal) refuseUnreadable(site, each.wanted.path);
   const upstream = files.filter(({ wanted }) => wanted.role === "launcher").flatMap((each) => upstreamOf(each, site, backup).map(step));
   const steps = [...files, ...upstream];
   const paths = new Set(steps.map(({ wanted }) => wanted.path));
-  const obsolete = [...entries.values()].filter(({ path }) => !paths.has(path) && !isOtherMachine(path));
+  const gone = goneGeneration(site);
+  const obsolete = [...entries.values()].filter(({ path }) => !paths.has(path) && !isOtherMachine(path) && !gone(path));
   return { steps, obsolete: obsolete.map((entry) => goingBack(site, entry)) };
+}
+
+/** Launchers that went with OpenNebula's own files when it was upgraded over the change of monitoring: what they replaced is not to come back. */
+function goneGeneration({ tree, monitor }: Site): (path: string) => boolean {
+  const others = new Set(monitoringFiles(monitor === "collectd" ? "monitord" : "collectd").map(({ path }) => path));
+  return (path) => others.has(path) && tree.find(path) === undefined;
 }
 
 function upstreamOf({ wanted: { path }, decision: { original, takeOriginal } }: Step, site: Site, backup: Backup): readonly Wanted[] {

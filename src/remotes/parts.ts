@@ -1,5 +1,5 @@
 import type { Manifest } from "./manifest.ts";
-import { isMonitoring, monitoringFiles } from "./monitoring.ts";
+import { isMonitoring, type Monitor, monitoringFiles } from "./monitoring.ts";
 import { actionFiles, commonFiles, type TreeFile } from "./tree.ts";
 
 /** What onevirt takes over of a tree; each part works without the other. */
@@ -16,8 +16,8 @@ export const BOTH: Parts = { actions: true, monitoring: true };
 const FIRST: Parts = { actions: true, monitoring: false };
 
 /** Everything in the tree but the executable, in the order of the paths. */
-export function treeFiles({ actions, monitoring }: Parts = BOTH): readonly TreeFile[] {
-  return [...commonFiles(), ...(actions ? actionFiles() : []), ...(monitoring ? monitoringFiles() : [])].sort((a, b) => (a.path < b.path ? -1 : 1));
+export function treeFiles({ actions, monitoring }: Parts = BOTH, monitor: Monitor = "monitord"): readonly TreeFile[] {
+  return [...commonFiles(), ...(actions ? actionFiles() : []), ...(monitoring ? monitoringFiles(monitor) : [])].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** What an installation has taken over. */

@@ -30,6 +30,13 @@ With \`--monitoring\` also, for \`im/kvm.d\`, \`im/kvm-probes.d\` and the same o
 | \`im/kvm-probes.d/<category>/<file>\` | the launcher of a probe (see [Probes](#probes)); the agent runs the probe itself. Other executable files there are run as they are |
 | \`upstream-<file>\` beside either | what stood there before, for \`/etc/onevirt/off\`; not executable, or it would be run as a probe |
 
+A front-end of 5.0 to 5.10 gets these instead (\`dist/remotes-5.x\`, \`onevirt remotes write --generation 5\`; \`install\` sees it in VERSION):
+
+| path | what it is |
+|---|---|
+| \`im/kvm.d/collectd-client_control.sh\` | starts and ends the client of 5.x (\`onevirt collectd\`), for \`run_probes\` and \`stop_probes\`, which stay as they are |
+| \`im/kvm-probes.d/<file>\` | the launcher of a probe; the client runs the probe itself |
+
 On a host, \`touch /etc/onevirt/off\` makes the launchers run the \`upstream-\` scripts again, at once; removing the file ends that.
 `;
 
@@ -53,8 +60,12 @@ function section([name, { summary, script, arguments: args, settings }]: [string
 }
 
 function monitoring(): readonly string[] {
-  const rows = Object.entries(probes as Readonly<Record<string, Probe>>).map(([name, { file, summary, limitSeconds }]) => `| \`${name}\` | \`${file}\` | ${summary} | ${limitSeconds} |`);
-  return ["## Probes", "", "`onevirt probe NAME` prints what one reports.", "", "| probe | file | what it does | limit in seconds |", "|---|---|---|---|", ...rows, ""];
+  return ["## Probes", "", "`onevirt probe NAME` prints what one reports.", "", ...probeRows(false), "Of a tree of 5.x, where all probes make one message:", "", ...probeRows(true)];
+}
+
+function probeRows(ofCollectd: boolean): readonly string[] {
+  const rows = Object.entries(probes as Readonly<Record<string, Probe>>).filter(([, { category }]) => (category === "collectd") === ofCollectd).map(([name, { file, summary, limitSeconds }]) => `| \`${name}\` | \`${file}\` | ${summary} | ${limitSeconds} |`);
+  return ["| probe | file | what it does | limit in seconds |", "|---|---|---|---|", ...rows, ""];
 }
 
 function limitOf({ limitSeconds, limitAdds }: Action): string {

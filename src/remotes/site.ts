@@ -1,9 +1,14 @@
 import { readFileSync } from "node:fs";
+import { generationOf } from "../core/generation.ts";
 import { tryLock } from "../host/libc.ts";
+import { closing, headOf } from "./bytes.ts";
 import { attempt, orAbsent, refusal } from "./failure.ts";
 import { FileTree } from "./file-tree.ts";
+import type { Monitor } from "./monitoring.ts";
 import { readerOf, type Reader } from "./reader.ts";
 import { removeWaiting, type Owner } from "./transaction.ts";
+
+const VERSION_BYTES = 4096;
 
 /** A remotes tree that we may work on, and who owns it. */
 export class Site implements Disposable {
@@ -16,6 +21,16 @@ export class Site implements Disposable {
   /** Who copies the tree to the hosts. */
   get reader(): Reader {
     return readerOf(this.owner, readIfThere("/etc/passwd"), readIfThere("/etc/group"));
+  }
+
+  /** The version of OpenNebula, as the tree says it. */
+  get version(): string {
+    return closing(this.tree.openFile("VERSION"), (fd) => headOf(fd, VERSION_BYTES)).trim();
+  }
+
+  /** Who takes the reports of its hosts. */
+  get monitor(): Monitor {
+    return generationOf(this.version).monitoring;
   }
 
   /** Opens the tree for looking at it. FILE_FAILED when the directory is no remotes tree. */

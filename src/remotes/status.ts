@@ -47,7 +47,7 @@ export function statusOf(places: Places, program: Program): Status {
   const manifest = "manifest" in kept ? kept.manifest : undefined;
   const parts = partsOf(manifest);
   const entries = new Map(manifest?.files.map((entry) => [entry.path, entry]));
-  const seen = [...wantedFiles(program, parts), ...upstreamCopies(manifest)].map((wanted) => ({ wanted, observed: observe(site.tree, wanted.path) }));
+  const seen = [...wantedFiles(program, parts, site.monitor), ...upstreamCopies(manifest)].map((wanted) => ({ wanted, observed: observe(site.tree, wanted.path) }));
   const files = seen.map(({ wanted, observed }): FileStatus => ({ path: wanted.path, role: wanted.role, state: stateOf(wanted, observed, site) }));
   const inTree = seen.find(({ wanted }) => wanted.role === "program")?.observed?.record.sha256;
   const findings = auditTree(site.tree.root, site.reader);

@@ -1,15 +1,15 @@
 import { closing, copyBytes, digestOfText, writeAll } from "./bytes.ts";
 import type { Wanted } from "./decision.ts";
 import type { FileRecord } from "./manifest.ts";
-import { isMonitoring } from "./monitoring.ts";
+import { isMonitoring, type Monitor } from "./monitoring.ts";
 import { type Parts, treeFiles } from "./parts.ts";
 import type { Program } from "./program.ts";
 import { DATA_MODE, executablePath, EXECUTABLE_MODE, SETTINGS_PATH, upstreamPath, type TreeFile } from "./tree.ts";
 
 /** What install puts into a tree, whatever is there: the executable, the settings, and the launchers of the parts that are wanted. */
-export function wantedFiles(program: Program, parts: Parts): readonly Wanted[] {
+export function wantedFiles(program: Program, parts: Parts, monitor: Monitor): readonly Wanted[] {
   const { sha256, write } = program;
-  return [{ path: executablePath(program.arch), role: "program", mode: EXECUTABLE_MODE, sha256, write }, ...treeFiles(parts).map(wantedText)];
+  return [{ path: executablePath(program.arch), role: "program", mode: EXECUTABLE_MODE, sha256, write }, ...treeFiles(parts, monitor).map(wantedText)];
 }
 
 /** The working copy of a script that a launcher replaces; `open` opens the script. Among probes everything executable would be run as one more. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isLauncher } from "../../../src/core/launcher.ts";
@@ -64,9 +64,55 @@ describe("install() of monitoring", () => {
     expect(isLauncher(read(CONTROL))).toBe(true);
   });
 
-  test("monitoringFiles() has each probe for both drivers", () => {
-    const paths = new Set(monitoringFiles().map(({ path }) => path));
-    expect(paths.size).toBe(2 * (Object.keys(probes).length + 1));
+  test("monitoringFiles() has each probe for both drivers, in one tree or the other", () => {
+    const paths = (["monitord", "collectd"] as const).map((monitor) => new Set(monitoringFiles(monitor).map(({ path }) => path)));
+    expect([...(paths[0] ?? [])].filter((path) => paths[1]?.has(path))).toEqual([]);
+    expect((paths[0]?.size ?? 0) + (paths[1]?.size ?? 0)).toBe(2 * (Object.keys(probes).length + 2));
+  });
+});
+
+describe("install() of monitoring in a tree of 5.x", () => {
+  const [CLIENT, POLL] = ["im/kvm.d/collectd-client_control.sh", "im/kvm-probes.d/poll.sh"];
+  beforeEach(() => {
+    rmSync(join(places.tree, "im"), { recursive: true });
+    write("VERSION", "5.10.1\n");
+    for (const path of [CLIENT, POLL]) write(path, `#!/bin/sh\necho "$(basename "$0") of upstream $*"\n`);
+  });
+
+  test("install() takes the files of the tree's own generation, and uninstall() gives back every one", () => {
+    const before = readdirSync(places.tree, { recursive: true, encoding: "utf8" }).sort();
+    install(places, program, { monitoring: true });
+    const states = [isLauncher(read(CLIENT)), isLauncher(read(POLL)), existsSync(join(places.tree, CONTROL)), existsSync(join(places.tree, "im/qemu-probes.d/kvm.rb")), statusOf(places, program).wrong];
+    uninstall(places);
+    expect([states, readdirSync(places.tree, { recursive: true, encoding: "utf8" }).sort(), read(POLL)] as unknown[]).toEqual([[true, true, false, true, false], before, '#!/bin/sh\necho "$(basename "$0") of upstream $*"\n']);
+  });
+
+  test("install() refuses a generation that is not the tree's, by its version", () => {
+    expect(() => install(places, program, { monitoring: true, monitor: "monitord" })).toThrow(`Cannot install the files for OpenNebula 5.12 and later into "${places.tree}": its VERSION says 5.10.1`);
+    write("VERSION", "7.0.1\n");
+    expect(() => install(places, program, { monitor: "collectd" })).toThrow(`Cannot install the files for OpenNebula 5.x into "${places.tree}": its VERSION says 7.0.1`);
+    expect(existsSync(join(places.tree, "onevirt"))).toBe(false);
+  });
+
+  test("install() after an upgrade to 7.x follows it, and does not bring the files of 5.x back that went with it", () => {
+    install(places, program, { monitoring: true });
+    write("VERSION", "7.0.1\n");
+    for (const path of [CLIENT, POLL]) rmSync(join(places.tree, path));
+    write(CONTROL, "#!/bin/sh\n");
+    install(places, program);
+    const left = readdirSync(join(places.tree, "im"), { recursive: true, encoding: "utf8" }).filter((path) => /collectd|poll\.sh|kvm\.rb/.test(path));
+    expect([left, isLauncher(read(CONTROL)), isLauncher(read(STATE)), statusOf(places, program).wrong] as unknown[]).toEqual([[], true, true, false]);
+  });
+
+  test("the launcher hands over a probe of the flat directory, and the control of the client", async () => {
+    install(places, program, { monitoring: true });
+    expect([await call(POLL, "kvm-probes", "/d"), await call(CLIENT, "kvm", "/d"), await call(CLIENT, "stop")]).toEqual(["remotes probe collectd/poll.sh kvm-probes /d\n<XML/>", "remotes collectd start kvm /d\n<XML/>", "remotes collectd stop\n<XML/>"]);
+  });
+
+  test("the launcher runs upstream's control under its own name, because that finds the client by it", async () => {
+    install(places, program, { monitoring: true });
+    const off = await run(["unshare", "--mount", "--propagation", "private", "sh", "-ec", 'mount -t tmpfs tmpfs /etc; mkdir /etc/onevirt; touch /etc/onevirt/off; cd "$1"; exec ./collectd-client_control.sh stop "a b"', "sh", dirname(join(places.tree, CLIENT))]);
+    expect(off).toEqual({ exitCode: 0, stdout: "collectd-client_control.sh of upstream stop a b\n", stderr: "" });
   });
 });
 

@@ -8,6 +8,9 @@ name=${0##*/}
 if [ -e /etc/onevirt/off ] && [ -s "$here/upstream-$name" ]; then
   IFS= read -r line < "$here/upstream-$name"
   case $line in '#!'*) line=${line#??} ;; *) line=/bin/sh ;; esac
+  case ${line%% -*} in
+    *sh) exec $line -c 'script=$1; shift; . "$script"' "$0" "$here/upstream-$name" "$@" ;; # upstream's control goes by its own name
+  esac
   exec $line "$here/upstream-$name" "$@" # in words, as the kernel reads it
 fi
 
@@ -15,9 +18,14 @@ case $here in
   */im/*-probes.d/*/*)
     ONEVIRT_TREE=${here%/im/*-probes.d/*/*}
     set -- probe "${here##*-probes.d/}/$name" "$@" ;;
+  */im/*-probes.d) # of 5.x, whose directories of probes are flat
+    ONEVIRT_TREE=${here%/im/*}
+    set -- probe "collectd/$name" "$@" ;;
   *)
     ONEVIRT_TREE=${here%/im/*}
-    case $1 in stop) shift; set -- agent stop "$@" ;; *) set -- agent start "$@" ;; esac ;;
+    agent=agent
+    case $name in collectd-client*) agent=collectd ;; esac
+    case $1 in stop) shift; set -- $agent stop "$@" ;; *) set -- $agent start "$@" ;; esac ;;
 esac
 export ONEVIRT_TREE
 machine=
