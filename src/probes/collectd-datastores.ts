@@ -17,8 +17,8 @@ export async function run({ configuration: { datastoreLocation } }: ProbeRequest
   if ((await storage.look(datastoreLocation, at)) === undefined) files.makeDirectory(datastoreLocation, 0o750);
   const whole = await storage.space(datastoreLocation, at);
   if (!whole) throw new OnevirtError("FILE_FAILED", `Cannot tell how much room "${datastoreLocation}" has: no such file or directory`);
-  const ids = await numberedDirectories(datastoreLocation, context);
-  return [location(whole), ...(await Promise.all(ids.map((id) => describe(id, join(datastoreLocation, String(id)), context))))].join("");
+  const ids = (await numberedDirectories(datastoreLocation, context)).map(String).sort(); // as ls has them
+  return [location(whole), ...(await Promise.all(ids.map((id) => describe(Number(id), join(datastoreLocation, id), context))))].join("");
 }
 
 function location(space: StorageSpace): string {
