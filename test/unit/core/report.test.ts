@@ -49,8 +49,12 @@ describe("generationOf()", () => {
     ["5.10.1", "markers", "name", "5.8"], ["5.12.0", "markers", "name", "5.8"], ["6.0.0.1", "markers", "uuid", "5.8"], ["6.2.0", "plain", "uuid", "5.8"], ["6.10.0", "plain", "uuid", "5.8"], ["7.4.0", "plain", "uuid", "5.8"], ["10.0.0", "plain", "uuid", "5.8"],
   ];
   test.each(cases)("generationOf(%j) has errors %s, deploy answers with the %s, poll as %s", (version, errors, deployAnswer, poll) => {
-    const { version: _version, vhostSockets: _sockets, ...rules } = generationOf(version);
+    const { version: _version, vhostSockets: _sockets, monitoring: _monitoring, ...rules } = generationOf(version);
     expect(rules).toEqual({ errors, deployAnswer, poll } as never);
+  });
+
+  test("generationOf() knows that 5.12 brought another monitor", () => {
+    expect(["5.4.15", "5.10.5", "5.12.0", "7.4.0", undefined].map((version) => generationOf(version).monitoring)).toEqual(["collectd", "collectd", "monitord", "monitord", "monitord"]);
   });
 
   test("generationOf() knows that 7.4 moved the sockets of Open vSwitch", () => {
