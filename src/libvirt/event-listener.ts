@@ -19,6 +19,8 @@ export class EventListener implements Disposable {
   readonly #ready = Promise.withResolvers<void>();
   readonly #subscribers = new Set<Subscriber>();
   #lost: OnevirtError | undefined;
+  /** The thread itself is out of libvirt. */
+  #ended = false;
 
   constructor(
     startWorker: WorkerFactory,
@@ -46,6 +48,16 @@ export class EventListener implements Disposable {
     return { [Symbol.dispose]: () => void this.#subscribers.delete(subscriber) };
   }
 
+  /** Ends it as soon as it is out of libvirt; the promise is kept then. */
+  abandon(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this[Symbol.dispose]();
+    this.#thread.onmessage = ({ data }) => "event" in data && data.event === "lost" && resolve();
+    this.#thread.onerror = () => resolve();
+    if (this.#ended) resolve();
+    return promise;
+  }
+
   [Symbol.dispose](): void {
     Atomics.store(this.start.end, 0, 1);
     this.#thread.postMessage("stop");
@@ -61,6 +73,7 @@ export class EventListener implements Disposable {
   }
 
   #lose(error: OnevirtError): void {
+    this.#ended = true;
     this.#lost = error;
     this.#ready.reject(error);
     for (const subscriber of this.#subscribers) subscriber.lose(error);

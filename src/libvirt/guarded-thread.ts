@@ -1,8 +1,9 @@
 import type { Deadline } from "../core/deadline.ts";
 import { OnevirtError } from "../core/errors.ts";
 import type { Tracer } from "../core/ports.ts";
+import { AbandonedThreads } from "./abandoned-threads.ts";
 import type { ArgumentsOf, Operation, ResultOf, Start, ThreadRole, THREADS } from "./protocol.ts";
-import { WorkerCall, type WorkerFactory } from "./worker-call.ts";
+import { type Asked, WorkerCall, type WorkerFactory } from "./worker-call.ts";
 
 export interface GuardedOptions {
   readonly uri: string;
@@ -16,10 +17,11 @@ export interface GuardedOptions {
 
 /**
  * Blocking objects in a worker thread, with a connection of its own; when a call outlives its deadline the whole thread is
- * abandoned, and the next call starts a new one. Abandoned is not cancelled.
+ * abandoned, and the next call starts a new one. Abandoned is not cancelled. When too many are left behind, a call waits for one of them.
  */
 export class GuardedThread<R extends ThreadRole> implements Disposable {
   #worker: WorkerCall | undefined;
+  readonly #abandoned = new AbandonedThreads();
 
   constructor(
     private readonly role: R,
@@ -33,14 +35,20 @@ export class GuardedThread<R extends ThreadRole> implements Disposable {
 
   /** The result of an operation; `doing` says in an error what could not be done. */
   async call<O extends (typeof THREADS)[R][number], M extends Operation<O>>(object: O, operation: M, args: ArgumentsOf<O, M>, doing: string, deadline: Deadline): Promise<ResultOf<O, M>> {
-    const worker = this.warm();
     const limitMs = deadline.remainingMs();
-    const outcome = await worker.request({ object, operation, args }, limitMs);
+    const outcome = (await this.#abandoned.haveRoom(deadline)) ? await this.#request({ object, operation, args }, deadline.remainingMs()) : "late";
     if (outcome !== "late") return outcome.result as ResultOf<O, M>;
-    this.options.tracer?.note("worker", `${operation} abandoned`, limitMs, "no answer");
-    worker.abandon();
-    if (this.#worker === worker) this.#worker = undefined;
     throw new OnevirtError("TIMED_OUT", `Cannot ${doing}: no answer from ${this.options.uri} within ${seconds(limitMs)} s`);
+  }
+
+  async #request(asked: Asked, limitMs: number): Promise<{ readonly result: unknown } | "late"> {
+    const worker = this.warm();
+    const outcome = await worker.request(asked, limitMs);
+    if (outcome !== "late") return outcome;
+    this.options.tracer?.note("worker", `${asked.operation} abandoned`, limitMs, "no answer");
+    this.#abandoned.add(worker.abandon());
+    if (this.#worker === worker) this.#worker = undefined;
+    return outcome;
   }
 
   [Symbol.dispose](): void {

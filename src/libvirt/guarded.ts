@@ -1,14 +1,19 @@
 import type { Deadline } from "../core/deadline.ts";
+import { OnevirtError } from "../core/errors.ts";
 import type {
   DevicePort, DomainIdentity, DomainStats, DomainStatus, GuestPort, Hypervisor, HypervisorVersions, JobPort, LifecycleEvent, LifecycleWatch, MigrationPort, NodePort,
   SaveImagePort, ShutdownMode, SnapshotPort, StatsGroup, StopWatch,
 } from "../core/ports.ts";
+import { AbandonedThreads } from "./abandoned-threads.ts";
 import { DOING } from "./doing.ts";
 import { EventListener } from "./event-listener.ts";
 import { guardedPort } from "./guarded-port.ts";
 import { type GuardedOptions, GuardedThread, startOf } from "./guarded-thread.ts";
 import type { ArgumentsOf, Operation, ResultOf } from "./protocol.ts";
 import { watchLifecycle, watchRemoval, watchStop } from "./watches.ts";
+
+/** Listeners that may still be on their way to a daemon that does not answer. */
+const MOST_LISTENERS = 4;
 
 /**
  * The `Hypervisor` port over libvirt: blocking objects in threads that are abandoned when a call outlives its deadline
@@ -25,6 +30,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   readonly node: NodePort;
   readonly #operations: GuardedThread<"operations">;
   readonly #others: readonly Disposable[];
+  readonly #abandoned = new AbandonedThreads(MOST_LISTENERS);
   #listener: EventListener | undefined;
 
   constructor(private readonly options: GuardedOptions) {
@@ -35,7 +41,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
     const guest = guardedPort(this.#operations, "guest", DOING.guest);
     this.devices = {
       ...guardedPort(this.#operations, "devices", DOING.devices),
-      watchRemoval: (uuid, alias, deadline) => this.#listening((listener) => watchRemoval(listener, uuid, alias, deadline)),
+      watchRemoval: (uuid, alias, deadline) => this.#listening((listener) => watchRemoval(listener, uuid, alias, deadline), deadline),
     };
     this.guest = { ...guest, command: (uuid, json, deadline) => guest.command(uuid, json, agentSeconds(deadline), deadline) };
     this.snapshots = guardedPort(long, "snapshots", DOING.snapshots);
@@ -103,10 +109,10 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   }
 
   watchStop(uuid: string, deadline: Deadline): Promise<StopWatch> {
-    return this.#listening((listener) => watchStop(listener, uuid, deadline));
+    return this.#listening((listener) => watchStop(listener, uuid, deadline), deadline);
   }
   watchLifecycle(report: (event: LifecycleEvent) => void, deadline: Deadline): Promise<LifecycleWatch> {
-    return this.#listening((listener) => watchLifecycle(listener, report, deadline));
+    return this.#listening((listener) => watchLifecycle(listener, report, deadline), deadline);
   }
 
   [Symbol.dispose](): void {
@@ -115,8 +121,9 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
     for (const thread of this.#others) thread[Symbol.dispose]();
   }
 
-  async #listening<T>(work: (listener: EventListener) => Promise<T>): Promise<T> {
+  async #listening<T>(work: (listener: EventListener) => Promise<T>, deadline: Deadline): Promise<T> {
     if (this.#listener?.lost) this.#forgetListener();
+    if (!this.#listener && !(await this.#abandoned.haveRoom(deadline))) throw new OnevirtError("TIMED_OUT", `Cannot listen to events: no answer from ${this.uri}`);
     this.#listener ??= new EventListener(this.options.startWorker, startOf("listener", this.options));
     try {
       return await work(this.#listener);
@@ -127,7 +134,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   }
 
   #forgetListener(): void {
-    this.#listener?.[Symbol.dispose]();
+    if (this.#listener) this.#abandoned.add(this.#listener.abandon());
     this.#listener = undefined;
   }
 

@@ -87,6 +87,7 @@ function listenFor(start: Start, port: Port, library: () => Library): void {
   } as const;
   try {
     listen(library(), start.uri, reports, () => hasEnded(start));
+    if (hasEnded(start)) reports.lost("the listener was closed"); // whoever abandoned it counts who is still inside libvirt
   } catch (error) {
     port.send({ event: "lost", error: toPlain(error) });
   }

@@ -57,11 +57,14 @@ export class WorkerCall implements Disposable {
     }
   }
 
-  /** Forgets the thread: it ends with its call, or with the process. */
-  abandon(): void {
-    this.#thread.onmessage = null;
+  /** Forgets the thread: it ends with its call, or with the process. The promise is kept when it is out of libvirt. */
+  abandon(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#thread.onmessage = () => resolve(); // the answer that nobody waits for
+    this.#thread.onerror = () => resolve();
     this.#failAll(new OnevirtError("TIMED_OUT", "Cannot wait for libvirt: the thread was abandoned"));
     this.#sayStop();
+    return promise;
   }
 
   [Symbol.dispose](): void {

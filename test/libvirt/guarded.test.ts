@@ -57,6 +57,17 @@ describe("GuardedHypervisor", () => {
     expect([first, took < 1500, second?.id]).toEqual(['TIMED_OUT: Cannot find domain "one-7": no answer from shim:/// within 0.3 s', true, 7]);
   });
 
+  test("GuardedHypervisor left one more thread behind with every call to a daemon that hung, for as long as it hung", async () => {
+    let threads = 0;
+    using hypervisor = open({ virDomainLookupByName: blocked("go", "return &object;") }, () => (threads++, startThread()));
+    const errors = new Set<unknown>();
+    for (let call = 0; call < 20; call++) errors.add(await errorOf(hypervisor.find("one-7", within(0.05))));
+    const hanging = threads;
+    const waiting = hypervisor.find("one-7", within(20));
+    writeFileSync(file("go"), "");
+    expect([hanging, errors.size, (await waiting)?.id]).toEqual([16, 1, 7]);
+  });
+
   test("GuardedHypervisor keeps the first thread responsive while libvirt blocks", async () => {
     using hypervisor = open({ virDomainLookupByName: blocked("go", "return &object;") });
     const call = hypervisor.find("one-7", within(10));
