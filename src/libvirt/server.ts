@@ -1,3 +1,4 @@
+import { OnevirtError } from "../core/errors.ts";
 import type { LifecycleEvent, Tracer } from "../core/ports.ts";
 import { BlockingDevices } from "./devices.ts";
 import { DomainAccess } from "./domain-access.ts";
@@ -52,7 +53,8 @@ export function serve(port: Port, tracerFor: (trace: string | undefined) => Trac
       if (message.role === "listener") listenFor(message, port, () => load(message.trace, message.libraryPaths));
       return;
     }
-    if (start && hasEnded(start)) return; // asked for before this thread was abandoned: nobody waits, and nobody may be surprised
+    // Asked for before this thread was abandoned: nobody waits, and nobody may be surprised. That we are here tells that we are out of libvirt.
+    if (start && hasEnded(start)) return port.send({ id: message.id, error: toPlain(new OnevirtError("TIMED_OUT", "Cannot begin: the thread was abandoned")) });
     port.send(answer(message, required(start).role, () => open(required(start))));
   });
 }
