@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { quoteWord } from "../../src/codec/shell-word.ts";
-import { Guest, on, REMOTE, syncedTree } from "../support/lab.ts";
+import { DATASTORE, Guest, lab, on, REMOTE, rootOn, settingsOn, syncedTree } from "../support/lab.ts";
 import { driverMessage } from "../unit/actions/message.ts";
 
 const MINUTE = 60_000;
@@ -28,6 +28,7 @@ const RESIZE = template("<MEMORY>192</MEMORY><VCPU>1</VCPU><RESIZE><MEMORY>256</
 
 /** Every action on a running guest, in an order in which each can succeed. */
 const calls: readonly (readonly [action: string, words: () => readonly string[], stdin: string])[] = [
+  ["poll", () => [guest.uuid, "hosta", "241", "hosta"], ""],
   ["attach_disk", () => [guest.uuid, `${guest.directory}/disk.1`, "vdb", "1", "", "241", "hosta"], DISK],
   ["resize_disk", () => [guest.uuid, "1", "8", "", "hosta", "241", "hosta"], DISK],
   ["detach_disk", () => [guest.uuid, `${guest.directory}/disk.1`, "vdb", "1", "241", "hosta"], DISK],
@@ -46,15 +47,82 @@ const calls: readonly (readonly [action: string, words: () => readonly string[],
   ["save", () => [guest.uuid, `${guest.directory}/checkpoint`, "hosta", "241", "hosta"], driverMessage()],
   ["restore", () => [`${guest.directory}/checkpoint`, "hosta", guest.uuid, "241", "hosta"], driverMessage()],
   ["shutdown", () => [guest.uuid, "hosta", "241", "hosta"], ""],
+  ["deploy", () => [guest.file, "hosta", "241", "hosta"], "domain"],
+  ["cancel", () => [guest.uuid, "hosta", "241", "hosta"], ""],
 ];
+
+/** Calls an action under our trace: how it ended, how often it asked libvirt, and the programs that it started, in order. */
+async function traced(action: string, words: readonly string[], stdin: string) {
+  const trace = `/tmp/onevirt-trace-241-${action}`;
+  const { exitCode, stdout, stderr } = await on("hosta", `rm -f ${trace}; ONEVIRT_TRACE=${trace} ${REMOTE}/${action} ${words.map(quoteWord).join(" ")}`, stdin);
+  const text = (await on("hosta", `cat ${trace}; rm -f ${trace}`)).stdout;
+  const programs = [...text.matchAll(/ process [\d.]+ ms '?([^ ']+)'?(?: '?(\w+))?/g)].map(([, program = "", word = ""]) => (program.endsWith("qemu-img") ? `qemu-img ${word}` : program.split("/").at(-1)));
+  return { result: { exitCode, stdout, stderr }, programs, asked: (text.match(/ libvirt /g) ?? []).length };
+}
 
 describe("processes spawned on a real host", () => {
   test.each(calls)("%s succeeds and spawns none, with a plain kvmrc", async (action, words, stdin) => {
     if (["exec", "save", "shutdown"].includes(action)) await guest.ready("hosta"); // the ones before made it boot
-    const trace = `/tmp/onevirt-trace-241-${action}`;
-    const { exitCode, stderr } = await on("hosta", `ONEVIRT_TRACE=${trace} ${REMOTE}/${action} ${words().map(quoteWord).join(" ")}`, stdin);
-    const spawned = await on("hosta", `grep -c ' process ' ${trace}; grep -c ' libvirt ' ${trace}; rm -f ${trace}`);
-    const [processes, libvirt] = spawned.stdout.trim().split("\n").map(Number);
-    expect({ action, exitCode, stderr, processes, libvirt: (libvirt ?? 0) > 0 || action === "exec_cancel" }).toEqual({ action, exitCode: 0, stderr: "", processes: 0, libvirt: true });
+    const { result, programs, asked } = await traced(action, words(), stdin === "domain" ? guest.xml : stdin);
+    const answer = action === "snapshot_create" ? "snap-0\n" : action === "deploy" ? `${guest.uuid}\n` : "";
+    expect({ action, ...result, stdout: action === "poll" ? "" : result.stdout, programs, asked: asked > 0 || action === "exec_cancel" }).toEqual({ action, exitCode: 0, stdout: answer, stderr: "", programs: [], asked: true });
+  }, MINUTE);
+});
+
+describe("programs that own the data", () => {
+  const to = `${DATASTORE.replace(/0$/, "100")}/241`;
+  const request = (shared: boolean, target: string) => `<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>${target}</DISK_TARGET_PATH><VM><ID>241</ID></VM><DATASTORE><BASE_PATH>${DATASTORE}</BASE_PATH><TEMPLATE><SHARED>${shared ? "YES" : "NO"}</SHARED></TEMPLATE></DATASTORE></VMM_DRIVER_ACTION_DATA>`;
+  const words = (host: string) => [guest.uuid, host, "hosta", "241", "hosta"];
+  const uefi = () => guest.with((xml) => xml.replace("</os>", `<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader><nvram format='qcow2'>${guest.directory}/241_VARS.fd</nvram></os>`).replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
+  const listed = async (action: string, argv: readonly string[], stdin: string) => {
+    const { result, programs } = await traced(action, argv, stdin);
+    const more = result.stderr.replace(/^INFO: migrate: Migration of .*\n/gm, ""); // its progress, when it takes long
+    expect({ action, code: result.exitCode, more }).toEqual({ action, code: 0, more: "" });
+    return programs;
+  };
+  afterAll(() => rootOn("hosta", `rm -rf ${to}`));
+
+  test("deploy of a UEFI guest starts qemu-img twice, and only the first time", async () => {
+    const deploy = () => listed("deploy", [guest.file, "hosta", "241", "hosta"], uefi().xml);
+    expect(await deploy()).toEqual(["qemu-img info", "qemu-img convert"]);
+    await guest.act("hosta", "cancel");
+    expect(await deploy()).toEqual([]);
+    await guest.act("hosta", "cancel");
+  }, MINUTE);
+
+  test("save and restore with Ceph start rbd", async () => {
+    const halted = guest.with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
+    await halted.deploy("hosta");
+    const rbd = Buffer.from('#!/bin/sh\ncase $1 in import) cp "$4" "${0%/*}/image";; export) cp "${0%/*}/image" "$3";; esac\n').toString("base64");
+    await on("hosta", `cd ${guest.directory} && echo ${rbd} | base64 -d > rbd && chmod 755 rbd`);
+    await settingsOn(["hosta"], { kvmrc: `RBD=${guest.directory}/rbd\n` });
+    const ceph = driverMessage({ datastore: "<TM_MAD>ceph</TM_MAD>" });
+    expect(await listed("save", [guest.uuid, `${guest.directory}/checkpoint`, "hosta", "241", "hosta"], ceph)).toEqual(["rbd"]);
+    expect(await listed("restore", [`${guest.directory}/checkpoint`, "hosta", guest.uuid, "241", "hosta"], ceph)).toEqual(["rbd", "rbd"]);
+    await settingsOn(["hosta"]);
+  }, MINUTE);
+
+  test("a change of datastore starts qemu-img for each image, and rsync for documents", async () => {
+    await on("hosta", `echo '<VM/>' > ${guest.directory}/vm.xml`);
+    expect(await listed("migrate", words("hosta"), request(true, to))).toEqual(["rsync", "qemu-img info", "qemu-img create"]);
+    await guest.act("hosta", "cancel");
+  }, MINUTE);
+
+  test("a migration of shared storage starts none; one that copies disks starts ssh and rsync, and qemu-img to learn the size", async () => {
+    await lab("sync", "hostb", tree);
+    await settingsOn(["hosta", "hostb"], { kvmrc: "QEMU_PROTOCOL=qemu+tcp\nMIGRATE_OPTIONS=--unsafe\n" });
+    const halted = guest.with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
+    try {
+      await halted.deploy("hosta");
+      expect(await listed("migrate", words("hostb"), request(true, guest.directory))).toEqual([]);
+      await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}`);
+      await halted.deploy("hosta");
+      await rootOn("hostb", `mount -t tmpfs -o size=64m,uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${guest.directory}`);
+      const programs = await listed("migrate", words("hostb"), request(false, guest.directory));
+      expect([[...new Set(programs)].toSorted(), programs.filter((each) => each?.startsWith("qemu-img"))]).toEqual([["qemu-img info", "rsync", "ssh"], ["qemu-img info"]]);
+    } finally {
+      await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}; umount -l ${guest.directory}`);
+      await settingsOn(["hosta", "hostb"]);
+    }
   }, MINUTE);
 });

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { quoteWord } from "../../src/codec/shell-word.ts";
@@ -15,14 +15,32 @@ export const DATASTORE = "/var/lib/one/datastores/0";
 
 export type Host = "hosta" | "hostb";
 
+/** Calls of one host share one connection, which ends by itself when nobody has used it for a while: a new one each time would cost more than most actions. */
+const SHARED_CONNECTION = ["-o", "ControlMaster=auto", "-o", "ControlPath=/var/lib/one/.ssh/onevirt-%C", "-o", "ControlPersist=20"];
+const AS_ONEADMIN = ["setpriv", "--reuid=oneadmin", "--regid=oneadmin", "--init-groups", "--reset-env", "--"];
+
 /** Runs a shell line as oneadmin on a host, over ssh, as oned does. */
 export function on(host: Host, line: string, stdin = ""): Promise<Result> {
-  return run([LAB, "exec", host, line], { stdin, env: rootEnvironment() });
+  return run([...AS_ONEADMIN, "ssh", ...SHARED_CONNECTION, host, line], { stdin, env: rootEnvironment() });
 }
 
 /** Runs a shell line as root inside a host: to injure it, never to do our work. */
-export function rootOn(host: Host, line: string): Promise<Result> {
-  return run([LAB, "rootexec", host, line], { env: rootEnvironment() });
+export async function rootOn(host: Host, line: string): Promise<Result> {
+  return run(["nsenter", `--target=${await holderOf(host)}`, "--mount", "--uts", "--net", "--root", "--wd", "--", "bash", "-c", line], { env: { ...rootEnvironment(), LC_ALL: "C" } });
+}
+
+const holders = new Map<Host, Promise<number>>();
+
+/** The process that keeps the namespaces of a host for as long as the lab is up. */
+function holderOf(host: Host): Promise<number> {
+  const known = holders.get(host) ?? lab("status", "--json").then((text) => {
+    const { hosts } = JSON.parse(text) as { readonly hosts: readonly { readonly name: string; readonly pids: { readonly holder?: number } }[] };
+    const pid = hosts.find(({ name }) => name === host)?.pids.holder;
+    if (pid === undefined) throw new Error(`${host} is not up: scripts/lab up`);
+    return pid;
+  });
+  holders.set(host, known);
+  return known;
 }
 
 /** A command of scripts/lab; fails the test when it fails. */
@@ -32,17 +50,40 @@ export async function lab(...words: readonly string[]): Promise<string> {
   return stdout;
 }
 
+/** The two files of the tree that an administrator edits; what is left out is as the packages and we ship it. */
+export interface HostSettings {
+  readonly kvmrc?: string;
+  readonly conf?: string;
+}
+
+const KVMRC = "etc/vmm/kvm/kvmrc";
+const CONF = "onevirt/onevirt.conf";
+let shipped: Required<HostSettings> | undefined;
+
 /** Installs our tree as the README says, into a false packaged tree, and syncs it to the hosts. Gives the front-end tree. */
-export async function syncedTree(hosts: readonly Host[], { kvmrc, conf }: { kvmrc?: string; conf?: string } = {}): Promise<string> {
+export async function syncedTree(hosts: readonly Host[], { kvmrc, conf }: HostSettings = {}): Promise<string> {
   const tree = mkdtempSync(join(tmpdir(), "onevirt-remotes-"));
   rmSync(tree, { recursive: true });
   await lab("tree", tree);
   cpSync(join(top, "dist/remotes"), tree, { recursive: true });
-  if (kvmrc !== undefined) await Bun.write(join(tree, "etc/vmm/kvm/kvmrc"), kvmrc);
-  if (conf !== undefined) await Bun.write(join(tree, "onevirt/onevirt.conf"), conf);
+  shipped ??= { kvmrc: readFileSync(join(tree, KVMRC), "utf8"), conf: existsSync(join(tree, CONF)) ? readFileSync(join(tree, CONF), "utf8") : "" };
+  if (kvmrc !== undefined) await Bun.write(join(tree, KVMRC), kvmrc);
+  if (conf !== undefined) await Bun.write(join(tree, CONF), conf);
   await run(["chown", "-R", "oneadmin:oneadmin", tree]);
   for (const host of hosts) await lab("sync", host, tree);
   return tree;
+}
+
+/** Changes the settings of hosts that have our tree already, as another sync would: a sync also carries the executable, and takes seconds. */
+export async function settingsOn(hosts: readonly Host[], settings: HostSettings = {}): Promise<void> {
+  if (!shipped) throw new Error("settingsOn() needs a tree on the hosts: syncedTree() comes first");
+  const { kvmrc, conf } = { ...shipped, ...settings };
+  const write = (path: string, text: string) => `echo ${Buffer.from(text).toString("base64")} | base64 -d > /var/tmp/one/${path}`;
+  for (const host of hosts) must(await on(host, `umask 027; ${write(KVMRC, kvmrc)} && ${write(CONF, conf)}`), `settings of ${host}`);
+}
+
+function must({ exitCode, stderr }: Result, what: string): void {
+  if (exitCode !== 0) throw new Error(`${what} failed: ${stderr}`);
 }
 
 /** A Linux guest that oned would call one-<vmid>, not yet started. */
@@ -102,8 +143,8 @@ export class Guest {
   }
 
   /** Waits until the guest's agent answers: then it has booted. */
-  async ready(host: Host): Promise<void> {
-    await until(`the agent of ${this.name} answers`, async () => (await on(host, `virsh -c qemu:///system qemu-agent-command ${this.name} '{"execute":"guest-ping"}'`)).exitCode === 0);
+  async ready(host: Host, seconds?: number): Promise<void> {
+    await until(`the agent of ${this.name} answers`, async () => (await on(host, `virsh -c qemu:///system qemu-agent-command ${this.name} '{"execute":"guest-ping"}'`)).exitCode === 0, seconds);
   }
 
   /** Waits until the guest's console holds a text. */
