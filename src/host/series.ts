@@ -10,16 +10,27 @@ const DIRECTORY = "/var/tmp/one_db";
 /** Old points are looked for when an hour begins, not in every pass. */
 const HOUR = 3600;
 
+/** The numbers of one pass. */
+export interface SeriesPass {
+  readonly values: Readonly<Record<string, number>>;
+  readonly at: number;
+}
+
 /** SQLite files: one for the host, one for each VM; one table for each metric. A reader of others may hold one for a moment. */
 export class SeriesDatabases implements SeriesStore {
   constructor(private readonly directory = DIRECTORY) {}
 
   append(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): Readonly<Record<string, SeriesPoint>> {
-    const metrics = Object.entries(values).map(([metric, value]) => ({ metric, table: tableOf(owner, metric), value }));
+    return this.appendAll(owner, [{ values, at }], keepSeconds);
+  }
+
+  /** The same for the points of several passes, oldest first: to open the file costs more than to write to it. Gives what was before the last one. */
+  appendAll(owner: SeriesOwner, passes: readonly SeriesPass[], keepSeconds: number): Readonly<Record<string, SeriesPoint>> {
+    const metrics = passes.flatMap(({ values, at }) => Object.entries(values).map(([metric, value]) => ({ metric, table: tableOf(owner, metric), point: { at, value } })));
     if (metrics.length === 0) return {};
     return this.#using(owner, true, (database) => {
       database.run("BEGIN IMMEDIATE");
-      const before = metrics.map(({ metric, table, value }) => [metric, addPoint(database, table, { at, value }, keepSeconds)] as const);
+      const before = metrics.map(({ metric, table, point }) => [metric, addPoint(database, table, point, keepSeconds)] as const);
       database.run("COMMIT");
       return Object.fromEntries(before.filter((each): each is [string, SeriesPoint] => each[1] !== undefined));
     });
