@@ -94,7 +94,7 @@ export interface Hypervisor {
   wakeUp(uuid: string, deadline: Deadline): Promise<void>;
   /** Removes the definition of a domain that is not running, with its nvram kept and its snapshot metadata dropped. Only for what a failed migration left. */
   undefine(uuid: string, deadline: Deadline): Promise<void>;
-  /** All active domains in the order of their ids. Never waits for a QEMU. */
+  /** All active domains in the order of their ids; the very same array as long as nothing has changed. Never waits for a QEMU. */
   list(deadline: Deadline): Promise<readonly DomainStatus[]>;
   /** Statistics of the active domains (of `uuids` only, when given), never waiting for a domain whose job is held (NOWAIT). Still needs its deadline. */
   stats(groups: readonly StatsGroup[], uuids: readonly string[] | undefined, deadline: Deadline): Promise<readonly DomainStats[]>;

@@ -1,4 +1,5 @@
 import { OnevirtError } from "../core/errors.ts";
+import type { DomainIdentity } from "../core/ports.ts";
 import { lastError } from "./error.ts";
 import { Handle } from "./handle.ts";
 import type { Library } from "./library.ts";
@@ -6,6 +7,8 @@ import type { Library } from "./library.ts";
 /** One connection to a hypervisor. libvirt's calls on it block: it lives where it can be abandoned. */
 export class Connection implements Disposable {
   readonly #handle: Handle;
+  /** Active domains by libvirt's number, which no other domain gets while the daemon lives (identity.ts). */
+  readonly identities = new Map<number, DomainIdentity>();
 
   private constructor(
     readonly library: Library,

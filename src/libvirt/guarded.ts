@@ -32,6 +32,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   readonly #others: readonly Disposable[];
   readonly #abandoned = new AbandonedThreads(MOST_LISTENERS);
   #listener: EventListener | undefined;
+  #listed: { readonly text: string; readonly domains: readonly DomainStatus[] } | undefined;
 
   constructor(private readonly options: GuardedOptions) {
     this.uri = options.uri;
@@ -95,8 +96,11 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   undefine(uuid: string, deadline: Deadline): Promise<void> {
     return this.#call("undefine", [uuid], `undefine domain ${uuid}`, deadline);
   }
-  list(deadline: Deadline): Promise<readonly DomainStatus[]> {
-    return this.#call("list", [], "list domains", deadline);
+  /** The very same array while nothing has changed: who looks every few seconds need not look again at each domain. */
+  async list(deadline: Deadline): Promise<readonly DomainStatus[]> {
+    const text = await this.#call("listText", [], "list domains", deadline);
+    if (this.#listed?.text !== text) this.#listed = { text, domains: JSON.parse(text) as readonly DomainStatus[] };
+    return this.#listed.domains;
   }
   stats(groups: readonly StatsGroup[], uuids: readonly string[] | undefined, deadline: Deadline): Promise<readonly DomainStats[]> {
     return this.#call("stats", [groups, uuids], "read statistics", deadline);

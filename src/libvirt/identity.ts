@@ -14,3 +14,17 @@ export function identify(connection: Connection, domain: Pointer): DomainIdentit
   const id = calls.virDomainGetID(domain);
   return { name: calls.virDomainGetName(domain) ?? "", uuid, id: id === 0xffff_ffff ? -1 : id };
 }
+
+/** How many identities are kept; then they are read anew. */
+const MOST_KEPT = 4096;
+
+/** The same for a domain that runs, whose name and UUID cannot change: read once for each connection, and a connection ends with its daemon. */
+export function identifyActive(connection: Connection, domain: Pointer): DomainIdentity {
+  const { identities } = connection;
+  const known = identities.get(connection.library.calls.virDomainGetID(domain));
+  if (known) return known;
+  const identity = identify(connection, domain);
+  if (identities.size >= MOST_KEPT) identities.clear();
+  if (identity.id >= 0) identities.set(identity.id, identity);
+  return identity;
+}

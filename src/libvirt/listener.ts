@@ -18,8 +18,8 @@ const KINDS: Readonly<Record<number, LifecycleKind>> = {
   [VIR.VIR_DOMAIN_EVENT_CRASHED]: "crashed",
 };
 
-/** How often the loop looks whether it should end, and whether the daemon is still there: a restart of libvirtd sends no event. */
-const ROUND_MS = 200;
+/** How often the loop looks whether it should end. A connection that closes ends the round at once, as an event does. */
+const ROUND_MS = 1000;
 
 /** What a listener tells: it listens; something happened to a domain, or to one of its devices; it lost its connection and has ended. */
 export interface ListenerReports {

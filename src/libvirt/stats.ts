@@ -2,7 +2,7 @@ import { read, type Pointer } from "bun:ffi";
 import type { DomainStats, StatsGroup } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
 import type { Handle } from "./handle.ts";
-import { identify } from "./identity.ts";
+import { identifyActive } from "./identity.ts";
 import { VIR } from "./numbers.ts";
 import { readParameters } from "./typed-parameters.ts";
 
@@ -40,7 +40,7 @@ export function readStats(connection: Connection, groups: readonly StatsGroup[],
 function readRecord(connection: Connection, record: Pointer): DomainStats {
   const domain = read.ptr(record, RECORD.domain) as Pointer;
   const fields = readParameters(read.ptr(record, RECORD.params) as Pointer, read.i32(record, RECORD.count));
-  return { ...identify(connection, domain), fields };
+  return { ...identifyActive(connection, domain), fields };
 }
 
 /** A NULL-terminated array of domain pointers. */

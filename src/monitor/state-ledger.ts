@@ -42,7 +42,7 @@ export interface Report {
 /** oned ignores what it hears of a VM that came to RUNNING less than 30 s ago (monitoring.md 10.2); then it has to hear it again. */
 const DEAF_SECONDS = 35;
 
-/** One pass over the ledger (monitoring.md 7.2): what is reported, and what is remembered. A VM is POWEROFF only when it is certain, or absent for long. */
+/** One pass over the ledger (monitoring.md 7.2): what is reported, and what is remembered; a row that stays is the same object. A VM is POWEROFF only when it is certain, or absent for long. */
 export function pass(rows: readonly LedgerRow[], observation: Observation): Report {
   const { seen, now, sync } = observation;
   const before = new Map(rows.map((row) => [row.uuid, row]));
@@ -64,6 +64,7 @@ function update(row: LedgerRow | undefined, { uuid, id, state }: Seen, now: numb
   const since = row?.since ?? now;
   const changed = row?.state !== state;
   const repeats = !changed && row?.repeatAt !== undefined && now >= row.repeatAt;
+  if (row !== undefined && !changed && !repeats && row.missing === 0) return sync ? { row, change: row } : { row };
   const isNews = row !== undefined || state !== "RUNNING"; // that a VM runs is what OpenNebula expects of a new one
   const repeatAt = changed ? (isNews ? again(since, now) : undefined) : repeats ? undefined : row?.repeatAt;
   const next: LedgerRow = { uuid, id, state, missing: 0, since, ...(repeatAt === undefined ? {} : { repeatAt }) };

@@ -3,7 +3,7 @@ import { hasCode, messageOf, type OnevirtError } from "../core/errors.ts";
 import { isLauncher } from "../core/launcher.ts";
 import type { Context, DomainStatus, LifecycleEvent } from "../core/ports.ts";
 import { remember } from "../monitor/remember.ts";
-import { type Absence, type LedgerRow, pass } from "../monitor/state-ledger.ts";
+import { type Absence, type LedgerRow, pass, type Seen } from "../monitor/state-ledger.ts";
 import { vmIdOf, vmStateOf } from "../monitor/vm-state.ts";
 import type { ProbeRequest } from "./probe.ts";
 
@@ -92,11 +92,11 @@ export async function run({ hostId, configuration }: ProbeRequest, context: Cont
   const before = birth(context);
   const listed = await list(context);
   const sync = "domains" in listed && due && !(mayWait && (before || birth(context)));
-  const seen = "domains" in listed ? listed.domains.flatMap(managed) : stillRunning(kept?.rows ?? [], context);
+  const seen = "domains" in listed ? managed(listed.domains) : stillRunning(kept?.rows ?? [], context);
   const { rows, changes } = pass(kept?.rows ?? [], { seen, now, sync, timesMissing: TIMES_MISSING, absence: absenceIn(context, kept?.rows ?? [], "domains" in listed ? undefined : listed.error) });
   const next: Kept = { rows, lastSync: sync ? now : (kept?.lastSync ?? LONG_AGO), ...(sync || dueSince === undefined ? {} : { dueSince }) };
-  if (JSON.stringify(next) !== JSON.stringify(kept)) keep(hostId, next, context);
-  forgetEvents(new Set(rows.map(({ uuid }) => uuid)), changes.map(({ uuid }) => uuid));
+  if (!isKept(next, kept)) keep(hostId, next, context);
+  forgetEvents(rows, changes);
   return [...(sync ? ["SYNC_STATE=yes", "MISSING_STATE=POWEROFF"] : []), ...changes.map(({ id, uuid, state }) => `VM = [ ID="${id}", DEPLOY_ID="${uuid}",  STATE="${state}" ]`)].map((line) => `${line}\n`).join("");
 }
 
@@ -106,8 +106,10 @@ export function birth({ locks }: Context): boolean {
 }
 
 /** Events of VMs that have been reported, or are none of ours, mean nothing any more. */
-function forgetEvents(known: ReadonlySet<string>, reported: readonly string[]): void {
-  for (const uuid of reported) stopped.delete(uuid);
+function forgetEvents(rows: readonly LedgerRow[], reported: readonly Seen[]): void {
+  if (stopped.size === 0 && acted.size === 0) return;
+  const known = new Set(rows.map(({ uuid }) => uuid));
+  for (const { uuid } of reported) stopped.delete(uuid);
   for (const uuid of stopped.keys()) if (!known.has(uuid)) stopped.delete(uuid);
   for (const uuid of acted) if (!known.has(uuid)) acted.delete(uuid);
 }
@@ -126,7 +128,15 @@ async function list({ hypervisor, clock, log }: Context): Promise<{ readonly dom
   }
 }
 
-function managed(domain: DomainStatus) {
+/** What the last list meant: it is the same list as long as nothing has changed. */
+let understood: { readonly domains: readonly DomainStatus[]; readonly seen: readonly Seen[] } | undefined;
+
+function managed(domains: readonly DomainStatus[]): readonly Seen[] {
+  if (understood?.domains !== domains) understood = { domains, seen: domains.flatMap(asSeen) };
+  return understood.seen;
+}
+
+function asSeen(domain: DomainStatus): readonly Seen[] {
   const id = vmIdOf(domain.name);
   return id === undefined ? [] : [{ id, uuid: domain.uuid, state: vmStateOf(domain) }];
 }
@@ -146,9 +156,8 @@ function livesBy(processes: Context["processes"]): (row: Pick<LedgerRow, "id" | 
 /** Gone needs a process that is gone, and libvirt's word or a daemon that is known to be down; a daemon that hangs says nothing. */
 function absenceIn({ processes, locks, files, tree }: Context, rows: readonly LedgerRow[], error: OnevirtError | undefined): (uuid: string) => Absence {
   const lives = livesBy(processes);
-  const byUuid = new Map(rows.map((row) => [row.uuid, row]));
   return (uuid) => {
-    const row = byUuid.get(uuid);
+    const row = rows.find((each) => each.uuid === uuid);
     const detail = stopped.get(uuid);
     if (detail !== undefined && LEFT.has(detail)) return "left";
     if (locks.holder(uuid) ?? (row && locks.holder(`one-${row.id}`))) {
@@ -168,6 +177,11 @@ function takesLocks(files: Context["files"], tree: string): boolean {
 
 /** States of this process, by where they are kept: a disk that is full or read-only costs what a restart would need, not the report. */
 const memory = new WeakMap<Context["state"], Map<number, Kept>>();
+
+/** Whether it is kept already: rows that stay are the same objects. */
+function isKept({ rows, lastSync, dueSince }: Kept, kept: Kept | undefined): boolean {
+  return kept !== undefined && lastSync === kept.lastSync && dueSince === kept.dueSince && rows.length === kept.rows.length && rows.every((row, index) => row === kept.rows[index]);
+}
 
 function read(hostId: number, state: Context["state"]): Kept | undefined {
   const remembered = memory.get(state)?.get(hostId);
