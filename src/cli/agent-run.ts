@@ -9,6 +9,9 @@ import { HostFiles } from "../host/files.ts";
 import { MonitorSocket } from "../host/monitor-socket.ts";
 import type { AgentIdentity } from "../host/other-agents.ts";
 import { endPrograms, probeFiles, runProbe } from "../host/probe-files.ts";
+import { giveCodeBack } from "../host/resident-memory.ts";
+import { SeriesDatabases } from "../host/series.ts";
+import { BufferedSeries } from "../host/series-buffer.ts";
 import { AgentFiles } from "./agent-files.ts";
 import { surround } from "./agent-surroundings.ts";
 import { every, identityOf, isUpstreamWanted, lendThreads } from "./resident-process.ts";
@@ -16,7 +19,7 @@ import { every, identityOf, isUpstreamWanted, lendThreads } from "./resident-pro
 /** systemd-tmpfiles removes what nobody has touched for long (monitoring.md 14). */
 const KEEP_AGAIN_MS = 12 * 3600 * 1000;
 
-/** How often is looked whether the executable was replaced, this agent is not wanted, or its log too long. */
+/** How often is looked whether the executable was replaced, this agent is not wanted, or its log or its memory too large. */
 const LOOK_MS = 60_000;
 
 const STDERR = 2;
@@ -57,13 +60,14 @@ async function report(agent: Agent, answer: string, ended: Promise<void>, timers
 /** A call that waits for a QEMU holds its thread: states have a libvirt of their own, and so has the host. */
 async function openContexts(surroundings: Surroundings): Promise<Pick<AgentWorld, "contextFor"> & Disposable> {
   const { settings } = await readSettings(surroundings);
+  const series = new BufferedSeries(new SeriesDatabases());
   const [states, host, vms] = Array.from({ length: 3 }, () => contextOf(settings, surroundings, { readOnly: false, limitSeconds: null })) as [Opened, Opened, Opened];
   return {
     contextFor: (category, seconds) => {
       const context = category === "vm/status" ? states : category.startsWith("host/") ? host : vms;
-      return { ...context, deadline: context.deadline.within(seconds) };
+      return { ...context, series, deadline: context.deadline.within(seconds) };
     },
-    [Symbol.dispose]: () => [states, host, vms].forEach((context) => context[Symbol.dispose]()),
+    [Symbol.dispose]: () => [series, states, host, vms].forEach((each) => each[Symbol.dispose]()),
   };
 }
 
@@ -80,6 +84,7 @@ function look(identity: AgentIdentity, configuration: string, end: () => void): 
   const started = identityOf(process.execPath);
   return () => {
     trimLog(STDERR);
+    giveCodeBack(process.execPath);
     if (isUpstreamWanted(identity.tree, identity.driver, "monitord-client_control.sh")) return end();
     const now = identityOf(process.execPath);
     if (now !== undefined && now !== started) startNext(identity, configuration);
