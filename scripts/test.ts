@@ -1,5 +1,5 @@
 // Runs all tests in order of cost and prints one closing line `N passed, N failed`. `--fast` stops before everything that needs a hypervisor.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -24,7 +24,12 @@ const top = join(import.meta.dir, "..");
 process.chdir(top);
 const fast = process.argv.includes("--fast");
 const only = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-const reports = mkdtempSync(join(tmpdir(), "onevirt-test-"));
+const reports = mkdtempSync(join(tmpdir(), "ovt-"));
+/** What tests leave behind goes with it; oneadmin works there too, and names of sockets must stay short. */
+const scratch = join(reports, "t");
+chmodSync(reports, 0o755);
+mkdirSync(scratch);
+chmodSync(scratch, 0o1777);
 let passed = 0;
 let failed = 0;
 
@@ -78,7 +83,7 @@ function prepare({ name, needs }: Group): boolean {
 function bunTest(name: string, paths: readonly string[]): { readonly exitCode: number; readonly report: string } {
   const report = join(reports, `${name}.xml`);
   const command = [process.execPath, "test", "--timeout", "60000", "--reporter=junit", `--reporter-outfile=${report}`, ...paths.map((path) => `./${path}`)];
-  const { exitCode } = Bun.spawnSync(command, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CI: process.env.CI ?? "" } });
+  const { exitCode } = Bun.spawnSync(command, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CI: process.env.CI ?? "", TMPDIR: scratch } });
   return { exitCode, report };
 }
 

@@ -18,8 +18,9 @@ const VMS = 50;
 const SSH_CONFIG = "/var/lib/one/.ssh/config";
 const DATASTORE = "/var/lib/one//datastores/0";
 
-/** Stands in for a script that onevirt does not bring: the driver runs whatever the tree has. */
-const MIGRATE = '#!/bin/sh\nexec virsh -q -c qemu:///system migrate --live --unsafe "$1" "qemu+tcp://$2/system" >&2\n';
+/** Both hosts see the directories of the VMs, and a guest that has halted hears no button. */
+const KVMRC = "export LIBVIRT_URI=qemu:///system\nQEMU_PROTOCOL=qemu+tcp\nMIGRATE_OPTIONS=--unsafe\nSHUTDOWN_TIMEOUT=2\nFORCE_DESTROY=yes\n";
+const SHARED = `<DATASTORE><ID>0</ID><BASE_PATH>${DATASTORE}</BASE_PATH><TEMPLATE><SHARED><![CDATA[YES]]></SHARED></TEMPLATE></DATASTORE>`;
 /** A boot sector that halts: no CPU, 16 MiB. */
 const HALTED = Buffer.concat([Buffer.from([0xfa, 0xf4, 0xeb, 0xfd]), Buffer.alloc(506), Buffer.from([0x55, 0xaa]), Buffer.alloc((1 << 20) - 512)]);
 
@@ -38,9 +39,8 @@ describe("the driver on two hosts", () => {
     cpSync(join(TOP, "dist/remotes"), world.remotes, { recursive: true });
     if (!existsSync(join(world.remotes, "onevirt"))) throw new Error("dist/remotes has no executable: run npm run build");
     world.write("var/remotes/VERSION", "7.4.0\n");
-    world.write("var/remotes/etc/vmm/kvm/kvmrc", "export LIBVIRT_URI=qemu:///system\n");
+    world.write("var/remotes/etc/vmm/kvm/kvmrc", KVMRC);
     world.write("var/remotes/onevirt/onevirt.conf", `LOCK_DIRECTORY=${hostTree}/locks\nSTATE_DIRECTORY=${hostTree}/state\n`);
-    world.write("var/remotes/vmm/kvm/migrate", MIGRATE, 0o755);
     for (const name of ["pre", "post", "clean"]) world.script(`vnm/dummy/${name}`, { onHosts: false });
     for (const name of ["pre", "post", "clean"]) world.write(`var/remotes/vnm/dummy/${name}`, "#!/bin/sh\nread -r document && [ -n \"$document\" ]\n", 0o755);
     for (const name of ["premigrate", "postmigrate", "failmigrate", "delete"]) world.write(`var/remotes/tm/live/${name}`, "#!/bin/sh\nexit 0\n", 0o755);
@@ -63,14 +63,15 @@ describe("the driver on two hosts", () => {
     host: hostOf(id), deployId: uuidOf(id), template: "<NIC><VN_MAD><![CDATA[dummy]]></VN_MAD></NIC>", ...more,
   });
 
-  /** One action for every VM, all at once; the results that are no success. */
-  async function all(action: string, parts: (id: number) => MessageParts): Promise<readonly string[]> {
+  /** One action for every VM, or one of two, all at once; the results that are no success. */
+  async function all(action: string | ((id: number) => string), parts: (id: number) => MessageParts): Promise<readonly string[]> {
     const before = driver.results().length;
     const ids = Array.from({ length: VMS }, (_, at) => FIRST + at);
-    driver.send(ids.map((id) => requestLine(action, id, parts(id))).join(""));
+    const actionOf = typeof action === "string" ? () => action : action;
+    driver.send(ids.map((id) => requestLine(actionOf(id), id, parts(id))).join(""));
     const results = (await driver.waitForResults(before + VMS, 240)).slice(before);
     expect(results.map((line) => Number(line.split(" ")[2])).toSorted()).toEqual(ids);
-    return results.filter((line) => !line.startsWith(`${action} SUCCESS`));
+    return results.filter((line) => !line.startsWith(`${actionOf(Number(line.split(" ")[2]))} SUCCESS`));
   }
 
   async function running(host: Host): Promise<number> {
@@ -94,14 +95,15 @@ describe("the driver on two hosts", () => {
   }, 5 * MINUTE);
 
   test("migrates 50 at once, both ways", async () => {
-    const failed = await all("MIGRATE", (id) => partsOf(id, { destination: otherHost(id), command: `MIGRATE live ${hostOf(id)} ${otherHost(id)} ${DATASTORE}/${id} ${id} 0\n` }));
+    const failed = await all("MIGRATE", (id) => partsOf(id, { destination: otherHost(id), datastore: SHARED, command: `MIGRATE live ${hostOf(id)} ${otherHost(id)} ${DATASTORE}/${id} ${id} 0\n` }));
     expect(failed).toEqual([]);
+    expect([await running("hosta"), await running("hostb")]).toEqual([VMS / 2, VMS / 2]);
     const { stdout } = await on("hosta", `virsh -q -c qemu:///system domstate one-${FIRST + 1}`);
     expect(stdout.trim()).toBe("running");
   }, 5 * MINUTE);
 
-  test("ends 50 at once on their new hosts, and cleans up", async () => {
-    expect(await all("CANCEL", (id) => partsOf(id, { host: otherHost(id) }))).toEqual([]);
+  test("ends 50 at once on their new hosts, by force and by SHUTDOWN, and cleans up", async () => {
+    expect(await all((id) => (id % 4 < 2 ? "CANCEL" : "SHUTDOWN"), (id) => partsOf(id, { host: otherHost(id) }))).toEqual([]);
     expect([await running("hosta"), await running("hostb")]).toEqual([0, 0]);
     expect(await all("CLEANUP", (id) => partsOf(id, { deployId: "", host: otherHost(id), command: `DELETE live ${otherHost(id)}:${DATASTORE}/${id} ${id} 0\n` }))).toEqual([]);
   }, 5 * MINUTE);

@@ -138,7 +138,7 @@ for ((i = 0; i < $2; i++)); do (
       return Bun.deepEquals(real, ours) ? [] : [{ text, real, ours }];
     });
     expect(wrong).toEqual([]);
-  }, 30_000);
+  }, 180_000);
 });
 
 function expectation(text: string): string[] {
