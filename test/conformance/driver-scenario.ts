@@ -32,6 +32,18 @@ export function goldenFolder(given: string | undefined): string | undefined {
   return [`${given}/driver`, given].find((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".stdin.txt")));
 }
 
+/** What each recording consists of. */
+const PARTS = ["stdin", "stdout", "scripts", "ssh", "stubs"];
+
+/** What of a folder's layout is not understood: a part of a recording that is missing, a line of its scripts that begins no block. */
+export function strangeLayout(folder: string): readonly string[] {
+  const names = new Set(readdirSync(folder).flatMap((file) => /^(.+)\.(?:stdin|stdout|scripts|ssh|stubs)\.txt$/.exec(file)?.[1] ?? []));
+  return [...names].toSorted().flatMap((name) => [
+    ...PARTS.filter((part) => !existsSync(`${folder}/${name}.${part}.txt`)).map((part) => `${name}: no ${part}`),
+    ...parseCalls(read(`${folder}/${name}.scripts.txt`)).strange.map((line) => `${name}: ${line}`),
+  ]);
+}
+
 /** Every scenario of a folder, by name. */
 export function scenariosOf(folder: string): readonly Scenario[] {
   const index = indexOf(folder);
@@ -68,10 +80,12 @@ interface Calls {
   readonly calls: ScriptCall[];
   copies: number;
   callsBeforeCopy: number;
+  /** Lines that belong to no block. */
+  readonly strange: string[];
 }
 
 function parseCalls(text: string): Calls {
-  const found: Calls = { calls: [], copies: 0, callsBeforeCopy: 0 };
+  const found: Calls = { calls: [], copies: 0, callsBeforeCopy: 0, strange: [] };
   let rest = text;
   while (rest !== "") {
     if (rest.startsWith("== ")) {
@@ -82,7 +96,7 @@ function parseCalls(text: string): Calls {
       if (rest.startsWith("scp ")) {
         if (found.copies === 0) found.callsBeforeCopy = found.calls.length;
         found.copies += 1;
-      }
+      } else if (!rest.startsWith("\n")) found.strange.push(rest.split("\n", 1)[0] ?? "");
       rest = rest.slice(rest.indexOf("\n") < 0 ? rest.length : rest.indexOf("\n") + 1);
     }
   }

@@ -5,7 +5,7 @@ import { firstMessage, replay } from "./driver-replay.ts";
 import type { Replay } from "./driver-replay.ts";
 import { addedCleanUps, comparable, expectedLines, requestIds } from "./driver-rules.ts";
 import type { Rule } from "./driver-rules.ts";
-import { goldenFolder, scenariosOf } from "./driver-scenario.ts";
+import { goldenFolder, scenariosOf, strangeLayout } from "./driver-scenario.ts";
 import type { Scenario } from "./driver-scenario.ts";
 
 // Replays recorded conversations of upstream's driver (driver-protocol.md, golden recordings). Any folder of the same layout will do:
@@ -31,7 +31,11 @@ beforeAll(async () => {
 afterAll(() => console.log(`driver conformance: ${replays.size} scenarios of ${all.length} ran (${all.length - scenarios.length} record defects)`));
 
 test("there are recordings to replay", () => {
-  if (process.env.CI) expect(scenarios.length).toBeGreaterThan(0);
+  if (process.env.CI || process.env.ONEVIRT_GOLDEN) expect(scenarios.length).toBeGreaterThan(0);
+});
+
+test("every recording is complete and understood", () => {
+  expect(folder ? strangeLayout(folder) : []).toEqual([]);
 });
 
 test("each recorded defect has a test that shows it absent", async () => {
