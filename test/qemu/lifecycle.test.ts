@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { Guest, on, syncedTree, until } from "../support/lab.ts";
+import { Guest, on, settingsOn, syncedTree, until } from "../support/lab.ts";
 
 const MINUTE = 60_000;
 let tree = "";
@@ -51,18 +51,27 @@ describe("a Linux guest on qemu:///system", () => {
     expect({ cpu: CPU >= 0 && CPU < 400, memory: MEMORY > 50_000 && MEMORY < 1_000_000 }).toEqual({ cpu: true, memory: true });
   }, MINUTE);
 
-  test.each(["qemu:///system", "qemu+tcp://localhost/system"])("every call works on %s", async (uri) => {
-    const other = await syncedTree(["hosta"], { kvmrc: `export LIBVIRT_URI=${uri}\n` });
+  /** Another number for each time that the guest has booted. */
+  const boot = async () => {
+    await guest.ready("hosta");
+    return guest.inside("hosta", "cat /proc/sys/kernel/random/boot_id");
+  };
+  /** The agent of the old boot may still answer for a moment. */
+  const bootedAgain = (before: string) => until("it has booted again", async () => (await boot().catch(() => before)) !== before);
+
+  test("reboot and reset make the guest boot again, on qemu:///system and on a URI of kvmrc", async () => {
+    const first = await boot();
+    expect(await guest.act("hosta", "reboot")).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    await bootedAgain(first);
+    await settingsOn(["hosta"], { kvmrc: "export LIBVIRT_URI=qemu+tcp://localhost/system\n" });
     try {
       expect((await guest.act("hosta", "poll")).stdout).toMatch(/^STATE=a CPU=/);
       expect(await guest.act("hosta", "poll", "one-101")).toMatchObject({ exitCode: 0 });
-      expect((await guest.act("hosta", "reboot")).exitCode).toBe(0);
-      await guest.ready("hosta");
+      const second = await boot();
       expect(await guest.act("hosta", "reset")).toEqual({ exitCode: 0, stdout: "", stderr: "" });
-      await guest.ready("hosta");
+      await bootedAgain(second);
     } finally {
-      rmSync(other, { recursive: true, force: true });
-      await syncedTree(["hosta"]).then((again) => rmSync(again, { recursive: true, force: true }));
+      await settingsOn(["hosta"]);
     }
   }, 2 * MINUTE);
 
@@ -107,13 +116,8 @@ describe("a guest without agent", () => {
 
 describe("a guest that will not power off", () => {
   const inKvmrc = async (kvmrc: string, work: () => Promise<void>): Promise<void> => {
-    const other = await syncedTree(["hosta"], { kvmrc });
-    try {
-      await work();
-    } finally {
-      rmSync(other, { recursive: true, force: true });
-      rmSync(await syncedTree(["hosta"]), { recursive: true, force: true });
-    }
+    await settingsOn(["hosta"], { kvmrc });
+    await work().finally(() => settingsOn(["hosta"]));
   };
 
   test("keeps running without FORCE_DESTROY, and is destroyed with it", async () => {
@@ -178,7 +182,7 @@ describe("deploy", () => {
 
   test("17.1 row 12: makes the UEFI variables once and never again", async () => {
     const guest = (await Guest.make(108)).with((xml) => xml.replace("</os>", "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader><nvram format='qcow2'>/var/lib/one/datastores/0/108/n_VARS.fd</nvram></os>").replace(/machine='[^']*'/, "machine='q35'"));
-    const other = await syncedTree(["hosta"], { kvmrc: "OVMF_NVRAM=/usr/share/OVMF/OVMF_VARS.fd\n" });
+    await settingsOn(["hosta"], { kvmrc: "OVMF_NVRAM=/usr/share/OVMF/OVMF_VARS.fd\n" });
     try {
       const nvram = `${guest.directory}/n_VARS.fd`;
       expect(await guest.deploy("hosta")).toMatchObject({ exitCode: 0, stderr: "" });
@@ -190,8 +194,7 @@ describe("deploy", () => {
       expect((await on("hosta", `qemu-img compare -f qcow2 -F qcow2 ${nvram} ${nvram}.mark`)).stdout).toContain("Images are identical");
     } finally {
       await guest.remove("hosta");
-      rmSync(other, { recursive: true, force: true });
-      rmSync(await syncedTree(["hosta"]), { recursive: true, force: true });
+      await settingsOn(["hosta"]);
     }
   }, MINUTE);
 
