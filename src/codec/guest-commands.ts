@@ -74,7 +74,7 @@ function wordsOf(command: string): string[] {
 /** The member `return` of an agent's answer. BAD_INPUT when there is none. */
 export function returnOf(answer: string): unknown {
   try {
-    const value = JSON.parse(answer) as { readonly return?: unknown } | null;
+    const value = JSON.parse(answer, exactly as (key: string, value: unknown) => unknown) as { readonly return?: unknown } | null;
     if (typeof value === "object" && value !== null && "return" in value) return value.return;
   } catch (cause) {
     throw new OnevirtError("BAD_INPUT", `Failed to parse command output: ${messageOf(cause)}`, { cause });
@@ -82,10 +82,19 @@ export function returnOf(answer: string): unknown {
   throw new OnevirtError("BAD_INPUT", "Failed to parse command output: it has no return value");
 }
 
+/** A part of JSON that TypeScript does not know yet. */
+const RAW = JSON as unknown as { rawJSON(text: string): object; isRawJSON(value: object): value is { readonly rawJSON: string } };
+
+/** A number as the guest wrote it, where JavaScript would round it: times are in nanoseconds. */
+function exactly(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
+  return typeof value === "number" && source !== undefined && /^-?\d+$/.test(source) && !Number.isSafeInteger(value) ? RAW.rawJSON(source) : value;
+}
+
 /** An answer as the value of an attribute: members of a list side by side, objects as JSON. */
 export function answerText(value: unknown): string {
   if (Array.isArray(value)) return value.map(answerText).join(", ");
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "");
+  if (typeof value !== "object" || value === null) return String(value ?? "");
+  return RAW.isRawJSON(value) ? value.rawJSON : JSON.stringify(value);
 }
 
 /** The answer to guest-get-osinfo. */

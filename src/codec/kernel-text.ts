@@ -29,16 +29,16 @@ export function parseCpuTimes(text: string): CpuTimes | undefined {
 
 export interface InterfaceCounters {
   readonly name: string;
-  readonly rxBytes: number;
-  readonly txBytes: number;
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
 }
 
 /** /proc/net/dev. A name may hold anything but blanks, colons of aliases included. */
 export function parseNetDev(text: string): readonly InterfaceCounters[] {
   return text.split("\n").flatMap((line) => {
     const [, name, counters = ""] = /^\s*(\S+):\s*(\d[\d ]*)$/.exec(line.trimEnd()) ?? [];
-    const fields = counters.trim().split(/ +/).map(Number);
-    return name === undefined || fields.length < 9 ? [] : [{ name, rxBytes: fields[0] ?? 0, txBytes: fields[8] ?? 0 }];
+    const fields = counters.trim().split(/ +/);
+    return name === undefined || fields.length < 9 ? [] : [{ name, rxBytes: BigInt(fields[0] ?? 0), txBytes: BigInt(fields[8] ?? 0) }];
   });
 }
 
@@ -63,5 +63,5 @@ function unescaped(text: string): string {
 
 /** The name of the processor: `model name` of /proc/cpuinfo, else its `cpu` line (POWER). */
 export function parseCpuModel(text: string): string | undefined {
-  return (/^model name\s*:\s*(.*)$/m.exec(text) ?? /^cpu\s*:\s*(.*)$/m.exec(text))?.[1]?.trim();
+  return (/^model name[ \t]*:([^\n]*)/m.exec(text) ?? /^cpu[ \t]*:([^\n]*)/m.exec(text))?.[1]?.trim() || undefined;
 }

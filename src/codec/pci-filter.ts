@@ -1,18 +1,23 @@
 import type { PciIds } from "./pci-ids.ts";
 
+/** Parts of a filter of `lspci -d`; digits of a class may be `x`. */
+const FILTER = /^(?:\*|(?<vendor>HEX)?:(?<device>HEX)?(?::(?<class>(?:0x)?[0-9a-fx]{1,4}|\*)?(?::(?<interface>HEX)?)?)?)$/.source.replaceAll("HEX", "(?:0x)?[0-9a-f]{1,8}|\\*");
+
+/** Whether a device is what a filter selects. */
+export type PciFilter = (ids: PciIds) => boolean;
+
 /**
- * Whether a device is what a filter of `lspci -d` selects: `[vendor]:[device][:class]` in hexadecimal, where an empty part or `*`
- * stands for any. A filter that is none of this selects nothing.
+ * Reads a filter of `lspci -d`: `[vendor]:[device][:class[:interface]]` in hexadecimal, where an empty part or `*` stands for any.
+ * Undefined for what is none.
  */
-export function matchesPciFilter(filter: string, ids: PciIds): boolean {
-  const parts = filter.trim().split(":");
-  if (parts.length < 2 && parts[0] !== "*") return false;
-  const [vendor = "", device = "", code = ""] = parts;
-  return isOf(vendor, ids.vendor) && isOf(device, ids.device) && isOf(code, ids.class);
+export function readPciFilter(filter: string): PciFilter | undefined {
+  const parts = new RegExp(FILTER, "i").exec(filter.trim())?.groups;
+  return parts && ((ids) => isOf(parts.vendor, ids.vendor) && isOf(parts.device, ids.device) && isOf(parts.class, ids.class) && isOf(parts.interface, ids.interface));
 }
 
 /** Compared as numbers: `0` is `0000`. */
-function isOf(wanted: string, actual: string): boolean {
-  if (wanted === "" || wanted === "*") return true;
-  return /^(0x)?[0-9a-f]{1,8}$/i.test(wanted) && Number.parseInt(wanted, 16) === Number.parseInt(actual, 16);
+function isOf(wanted: string | undefined, actual: string): boolean {
+  if (wanted === undefined || wanted === "*") return true;
+  const digits = wanted.toLowerCase().replace(/^0x/, "").padStart(actual.length, "0");
+  return digits.length === actual.length ? [...digits].every((digit, index) => digit === "x" || digit === actual[index]) : Number.parseInt(digits, 16) === Number.parseInt(actual, 16);
 }

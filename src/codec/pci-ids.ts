@@ -4,6 +4,8 @@ export interface PciIds {
   readonly device: string;
   /** Class and subclass. */
   readonly class: string;
+  /** The programming interface of the class. */
+  readonly interface: string;
 }
 
 export interface PciNames {
@@ -23,7 +25,7 @@ export class PciDatabase {
     this.#text = `\n${text}`;
   }
 
-  namesOf({ vendor, device, class: code }: PciIds): PciNames {
+  namesOf({ vendor, device, class: code }: Omit<PciIds, "interface">): PciNames {
     const [maker, kind] = [this.#section(vendor), this.#section(`C ${code.slice(0, 2)}`)];
     return {
       vendor: maker?.name ?? `Vendor ${vendor}`,
@@ -53,7 +55,7 @@ function readSection(text: string, start: number): Section {
   const entries = new Map<string, string>();
   const [heading = "", ...lines] = text.slice(start, endOf(text, start)).split("\n");
   for (const line of lines) {
-    const [, id, name] = /^\t([0-9a-f]{2,4}) {2}(.*)$/.exec(line) ?? [];
+    const [, id, name] = /^\t([0-9a-f]{2,4}) {2}(.*)$/s.exec(line) ?? [];
     if (id !== undefined && name !== undefined) entries.set(id, name.trim());
   }
   return { name: heading.slice(heading.indexOf("  ")).trim(), entries };

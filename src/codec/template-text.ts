@@ -3,14 +3,21 @@ const CONTROLS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
 const CONTROLS_BUT_LINES = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
 
 /**
- * A value of a template in quotes, so that OpenNebula reads the same text again. `\"` is its only escape: a backslash stays as it
- * is, and gets a second one where it would swallow the quote behind it. Control characters become a blank (`lines` keeps line
- * ends and tabs), and `]]>`, which no value may hold, is broken up.
+ * A value of a template in quotes, so that OpenNebula reads the same text again, as far as it can hold it. Control characters
+ * become a blank (`lines` keeps line ends and tabs).
  */
 export function templateValue(text: string, { lines = false }: { readonly lines?: boolean } = {}): string {
-  const plain = text.toWellFormed().replace(lines ? CONTROLS_BUT_LINES : CONTROLS, " ").replaceAll("]]>", "]] >");
-  const escaped = plain.replace(/(\\*)("|$)/g, (_, backslashes: string, quote: string) => `${backslashes}${backslashes.length % 2 === 1 ? "\\" : ""}${quote === "" ? "" : '\\"'}`);
-  return `"${escaped}"`;
+  return inQuotes(text.toWellFormed().replace(lines ? CONTROLS_BUT_LINES : CONTROLS, " "));
+}
+
+/**
+ * A text between the quotes of OpenNebula's lexer. `\"` is its only escape, and it takes the longest match: whatever number of
+ * backslashes stands before a quote, the last one escapes it, and the value would swallow what follows. So a blank comes between
+ * them. `]]>`, which no line may hold there, is broken up, and what XML cannot hold is a blank, for oned keeps templates as XML.
+ */
+export function inQuotes(text: string): string {
+  const plain = text.replace(/[\uFFFE\uFFFF]/g, " ").replaceAll("]]>", "]] >");
+  return `"${plain.replace(/\\(?="|$)/g, "$& ").replaceAll('"', '\\"')}"`;
 }
 
 /** A comment of one line: whatever is in the text, the line does not end before it. */

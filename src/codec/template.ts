@@ -104,10 +104,10 @@ class Scanner {
     this.#match(/[ \t]*/y);
   }
 
-  /** The rest of a value after its opening quote; `\"` stands for a quote. */
+  /** The rest of a value after its opening quote; `\"` stands for a quote, also when another backslash stands before it. */
   quoted(name: string): string {
     const at = this.position();
-    const inner = this.#match(/(?:[^"\\]|\\[\s\S])*/y) ?? "";
+    const inner = this.#match(/(?:\\"|[^"])*(?=")/y) ?? "";
     if (!this.take('"')) this.fail(`the quote of ${name} is never closed`, at);
     return inner.replaceAll('\\"', '"');
   }

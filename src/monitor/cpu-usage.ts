@@ -73,11 +73,11 @@ function usable(stored: Samples | undefined, now: Sample): Sample | undefined {
 
 function finish(base: Sample, { sample: now, qemu, processors }: Taken, stored: Samples | undefined, sources: CpuSources): CpuUsage {
   const elapsed = now.total - base.total;
-  const percent = new Map([...qemu].map(([uuid, { cpuTicks, startTicks }]) => {
+  const percent = new Map((elapsed > 0 ? [...qemu] : []).map(([uuid, { cpuTicks, startTicks }]) => {
     const before = base.processes[uuid];
     // A process that the earlier sample does not hold has started since: all its ticks fall into the interval.
     const used = cpuTicks - (before?.start === startTicks ? before.ticks : 0);
-    return [uuid, elapsed > 0 ? Math.max(0, (used / elapsed) * processors * 100) : 0];
+    return [uuid, Math.max(0, (used / elapsed) * processors * 100)];
   }));
   const age = stored ? now.at - stored.newer.at : Infinity;
   const old = age < 0 || age >= SHORTEST_MS; // the clock may have gone back

@@ -28,7 +28,7 @@ export async function monitoredDatastores(location: string, ports: DatastorePort
 /** Names that are plain numbers, ascending. */
 export async function numberedDirectories(path: string, { storage, deadline }: DatastorePorts): Promise<readonly number[]> {
   const names = await storage.names(path, deadline.within(STORAGE_SECONDS));
-  return names.filter((name) => /^\d{1,9}$/.test(name)).map(Number).sort((a, b) => a - b);
+  return names.filter((name) => /^(0|[1-9]\d{0,8})$/.test(name)).map(Number).sort((a, b) => a - b);
 }
 
 /** What cannot be read costs nobody else's numbers. */

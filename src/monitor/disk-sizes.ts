@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { StorageEntry } from "../core/ports.ts";
-import { type Datastore, type DatastorePorts, numberedDirectories, STORAGE_SECONDS } from "./datastores.ts";
+import { type Datastore, type DatastorePorts, numberedDirectories, orLeftOut, STORAGE_SECONDS } from "./datastores.ts";
 
 const MIB = 1024 * 1024;
 
@@ -22,12 +22,12 @@ export function isMeasured(driver: string): boolean {
   return MEASURES.has(driver);
 }
 
-/** Sizes of the disks in a datastore, for every VM that has some. */
+/** Sizes of the disks in a datastore, for every VM that has some. One whose directory cannot be read is named and left out. */
 export async function disksIn({ path, driver }: Datastore, ports: DatastorePorts): Promise<readonly VmDisks[]> {
   const measure = MEASURES.get(driver) ?? (() => 0);
   const ids = await numberedDirectories(path, ports);
-  const all = await Promise.all(ids.map((vmId) => disksOf(vmId, join(path, String(vmId)), measure, ports)));
-  return all.filter(({ disks, snapshots }) => disks.length + snapshots.length > 0);
+  const all = await Promise.all(ids.map((vmId) => orLeftOut(`disks of VM ${vmId}`, ports, () => disksOf(vmId, join(path, String(vmId)), measure, ports))));
+  return all.flatMap((vm) => (vm && vm.disks.length + vm.snapshots.length > 0 ? [vm] : []));
 }
 
 async function disksOf(vmId: number, directory: string, measure: (entry: StorageEntry) => number, ports: DatastorePorts): Promise<VmDisks> {

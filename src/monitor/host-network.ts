@@ -3,8 +3,8 @@ import type { Files } from "../core/ports.ts";
 
 /** Names that kernel and udev give to network cards: whole names, so that VLANs (`eth0.100`), bridges (`br-ens3`) and representors are not counted again. */
 const CARDS = new RegExp(`^(${[
-  "eth\\d+", "ib\\d+", "em\\d+(_\\d+)?", "p\\d+p\\d+(_\\d+)?", "eno\\d+(np\\d+|d\\d+)?", "ens\\d+(f\\d+)?(np\\d+|d\\d+)?", "enx[0-9a-f]{12}",
-  "en(P\\d+)?p\\d+s\\d+(f\\d+)?(np\\d+|d\\d+)?", "ena\\w*i\\d+(np\\d+|d\\d+)?",
+  "eth\\d+", "ib\\d+", "em\\d+(_\\d+)?", "p\\d+p\\d+(_\\d+)?",
+  ...["eno\\d+", "en(P\\d+)?s\\d+(f\\d+)?", "enx[0-9a-f]{12}", "en(P\\d+)?p\\d+s\\d+(f\\d+)?", "ena\\w*i\\d+"].map((name) => `${name}(v\\d+)?(np\\d+|d\\d+|(u\\d+)+(c\\d+)?(i\\d+)?)?`),
 ].join("|")})$`);
 
 /** Ports of a card's virtual functions, which the host sees beside the card itself. */
@@ -20,9 +20,14 @@ export function cardTraffic(files: Files): Pick<InterfaceCounters, "rxBytes" | "
 
 /** By its name, or, when an administrator gave it another, because a device stands behind it. */
 function isCard(name: string, files: Files): boolean {
-  if (CARDS.test(name)) return true;
-  if (name.includes("/") || files.kind(`/sys/class/net/${name}/device`) === undefined) return false;
-  return !REPRESENTOR.test(portName(name, files));
+  if (name.includes("/")) return false;
+  if (files.kind(`/sys/class/net/${name}/device`) === undefined) return CARDS.test(name) && !isBuilt(name, files);
+  return CARDS.test(name) || !REPRESENTOR.test(portName(name, files));
+}
+
+/** A bridge, bond or VLAN may have a card's name; the kernel links it to what it is built upon. */
+function isBuilt(name: string, files: Files): boolean {
+  return files.names(`/sys/class/net/${name}`).some((each) => each.startsWith("lower_"));
 }
 
 /** Drivers without port names refuse to be read. */
@@ -34,6 +39,6 @@ function portName(name: string, files: Files): string {
   }
 }
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+function sum(values: readonly bigint[]): bigint {
+  return values.reduce((total, value) => total + value, 0n);
 }

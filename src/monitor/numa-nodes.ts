@@ -15,10 +15,13 @@ export function numaNodes(files: Files): readonly NumaNode[] {
   return numbered(files.names(NODES), "node").map((id) => ({ id, path: `${NODES}/node${id}`, cpus: numbered(files.names(`${NODES}/node${id}`), "cpu") }));
 }
 
-/** A counter of each size of huge pages, the sizes in KiB and ascending. */
+/** A counter of each size of huge pages, the sizes in KiB and ascending. A size whose counter cannot be read is left out. */
 export function hugePages({ path }: NumaNode, counter: "nr_hugepages" | "free_hugepages", files: Files): readonly { readonly size: number; readonly count: number }[] {
   const sizes = files.names(`${path}/hugepages`).flatMap((name) => /^hugepages-(\d+)kB$/.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
-  return sizes.map((size) => ({ size, count: Number(files.findText(`${path}/hugepages/hugepages-${size}kB/${counter}`)?.trim() ?? 0) }));
+  return sizes.flatMap((size) => {
+    const text = files.findText(`${path}/hugepages/hugepages-${size}kB/${counter}`)?.trim() ?? "";
+    return /^\d+$/.test(text) ? [{ size, count: Number(text) }] : [];
+  });
 }
 
 function numbered(names: readonly string[], prefix: string): readonly number[] {

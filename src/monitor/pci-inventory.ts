@@ -32,7 +32,7 @@ function readDevice(name: string, files: Files): PciDevice | undefined {
   if (domain === undefined || bus === undefined || slot === undefined || fn === undefined || vendor === undefined || device === undefined || code === undefined) return undefined;
   const node = Number(files.findText(`${path}/numa_node`)?.trim() ?? -1);
   return {
-    name, path, domain, bus, slot, function: fn, vendor, device, class: code.slice(0, 4), // the last two digits are the programming interface
+    name, path, domain, bus, slot, function: fn, vendor, device, class: code.slice(0, 4), interface: code.slice(4),
     numaNode: node >= 0 ? node : undefined,
     sriov: sriovOf(path, files),
     hasVirtualFunctions: files.kind(`${path}/virtfn0`) !== undefined,

@@ -32,14 +32,14 @@ export function readSeriesSettings(kind: SeriesOwner["kind"], { files, tree, log
  * Keeps the numbers of a pass, and gives the rates of its counters, per second since the last pass, as `NAME_BW` (monitoring.md 9.2):
  * those that were known before. That it cannot keep them costs forecasts and rates, never the numbers.
  */
-export function keepSeries(owner: SeriesOwner, values: Readonly<Record<string, number | undefined>>, counters: readonly string[], { keepSeconds }: SeriesSettings, { series, clock, log }: Pick<Ports, "series" | "clock" | "log">): Rates {
-  const known = Object.entries(values).filter((pair): pair is [string, number] => pair[1] !== undefined);
+export function keepSeries(owner: SeriesOwner, values: Readonly<Record<string, number | bigint | undefined>>, counters: readonly string[], { keepSeconds }: SeriesSettings, { series, clock, log }: Pick<Ports, "series" | "clock" | "log">): Rates {
+  const known = Object.entries(values).flatMap(([name, value]): [string, number][] => (value === undefined ? [] : [[name, Number(value)]]));
   const at = Math.floor(clock.nowMs() / 1000);
   try {
     const before = series.append(owner, Object.fromEntries(known.map(([name, value]) => [metricOf(name), value])), at, keepSeconds);
     return counters.flatMap((name) => {
       const [last, value] = [before[metricOf(name)], values[name]];
-      return rateLine(name, last === undefined || value === undefined ? undefined : rateOf(last, { at, value }));
+      return rateLine(name, last === undefined || value === undefined ? undefined : rateOf(last, { at, value: Number(value) }));
     });
   } catch (error) {
     log.log("WARN", `The series are not kept: ${messageOf(error)}`);

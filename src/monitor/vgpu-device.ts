@@ -15,7 +15,7 @@ export function vgpuProfiles(device: PciDevice, files: Files): readonly string[]
   if (legacy.length > 0) return legacy;
   const lines = (files.findText(`${device.path}/nvidia/creatable_vgpu_types`) ?? "").split("\n").slice(1); // the first is a heading
   return lines.flatMap((line) => {
-    const [, id, name] = /^\s*(\S+)\s*:\s*(\S.*?)\s*$/.exec(line) ?? [];
+    const [, id, name] = /^\s*(\S+)\s*:\s*(\S.*?)\s*$/s.exec(line) ?? [];
     return id === undefined || name === undefined ? [] : [`${id} (${name})`];
   });
 }

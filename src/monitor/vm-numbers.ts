@@ -2,7 +2,6 @@ import type { Context, DomainStatus, Hypervisor, QemuProcess, StatsFields } from
 import { domainState, isActive } from "../core/states.ts";
 import { readBlockStats } from "./block-stats.ts";
 import { cpuUsage } from "./cpu-usage.ts";
-import { sumDisks, sumNet } from "./poll-record.ts";
 import { standingConnection } from "./standing-connection.ts";
 import { vmIdOf } from "./vm-state.ts";
 
@@ -14,7 +13,7 @@ export interface VmNumbers {
   readonly name: string;
   readonly state: DomainStatus["state"];
   /** In upstream's order and units (monitoring.md 7.3): CPU in percent of one processor, MEMORY in KiB, else bytes and operations. */
-  readonly numbers: Readonly<Partial<Record<"CPU" | "MEMORY" | "NETRX" | "NETTX" | "DISKRDBYTES" | "DISKWRBYTES" | "DISKRDIOPS" | "DISKWRIOPS", number>>>;
+  readonly numbers: Readonly<Partial<Record<"CPU" | "MEMORY", number> & Record<"NETRX" | "NETTX" | "DISKRDBYTES" | "DISKWRBYTES" | "DISKRDIOPS" | "DISKWRIOPS", bigint>>>;
 }
 
 interface Domain extends DomainStatus {
@@ -41,13 +40,23 @@ function asDomains(stats: Awaited<ReturnType<Hypervisor["stats"]>>): readonly Do
 
 function numbersOf({ uuid, name, state, fields }: Domain, percent: number | undefined, process: QemuProcess | undefined, blocks: StatsFields | undefined): VmNumbers {
   const id = vmIdOf(name);
-  const own = { ...(percent === undefined ? {} : { CPU: percent }), ...(process ? { MEMORY: process.residentKiB + process.swapKiB + (process.hugePagesKiB ?? 0) } : {}) };
-  return { id, uuid, name, state, numbers: id === undefined ? own : { ...own, NETRX: Number(sumNet(fields, "rx") ?? 0n), NETTX: Number(sumNet(fields, "tx") ?? 0n), ...disksOf(blocks) } };
+  const memory = process && process.residentKiB + process.swapKiB + (process.hugePagesKiB ?? 0); // 0 of a process that is ending
+  const own = { ...(percent === undefined ? {} : { CPU: percent }), ...(memory ? { MEMORY: memory } : {}) };
+  return { id, uuid, name, state, numbers: id === undefined ? own : { ...own, ...countersOf(fields, blocks ?? {}) } };
 }
 
-/** No disk is 0; no answer is no number. */
-function disksOf(fields: StatsFields | undefined) {
-  if (fields === undefined) return {};
-  const { readBytes = 0n, writeBytes = 0n, reads = 0n, writes = 0n } = sumDisks(fields) ?? {};
-  return { DISKRDBYTES: Number(readBytes), DISKWRBYTES: Number(writeBytes), DISKRDIOPS: Number(reads), DISKWRIOPS: Number(writes) };
+/** Counters of all interfaces, and of all disks. */
+function countersOf(fields: StatsFields, blocks: StatsFields): VmNumbers["numbers"] {
+  const all = {
+    NETRX: sumOf(fields, "net", "rx.bytes"), NETTX: sumOf(fields, "net", "tx.bytes"),
+    DISKRDBYTES: sumOf(blocks, "block", "rd.bytes"), DISKWRBYTES: sumOf(blocks, "block", "wr.bytes"), DISKRDIOPS: sumOf(blocks, "block", "rd.reqs"), DISKWRIOPS: sumOf(blocks, "block", "wr.reqs"),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** No interface or disk is 0; one that has no counter (a port of another process) counts nothing; no answer is no number. */
+function sumOf(fields: StatsFields, group: "net" | "block", counter: string): bigint | undefined {
+  const count = Number(fields[`${group}.count`] ?? Number.NaN);
+  const values = Array.from({ length: count || 0 }, (_, index) => fields[`${group}.${index}.${counter}`]).filter((value) => value !== undefined);
+  return count === 0 || values.length > 0 ? values.reduce<bigint>((total, value) => total + BigInt(value), 0n) : undefined;
 }

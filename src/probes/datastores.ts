@@ -39,7 +39,7 @@ async function describe(datastore: Datastore, context: Context): Promise<string>
 async function describeCache({ id, path }: Datastore, context: Context): Promise<string> {
   const size = await orLeftOut(`size of the cache in datastore ${id}`, context, () => context.storage.allocated(path, context.deadline.within(CACHE_SECONDS)));
   const images = await orLeftOut(`images in datastore ${id}`, context, () => countImages(path, context));
-  return ` REPLICA_CACHE = "YES", REPLICA_CACHE_SIZE = ${humanSize(size ?? 0)}, REPLICA_IMAGES = ${images ?? "unknown"},`;
+  return ` REPLICA_CACHE = "YES",${size === undefined ? "" : ` REPLICA_CACHE_SIZE = ${humanSize(size)},`} REPLICA_IMAGES = ${images ?? "unknown"},`;
 }
 
 /** Plain files that are named like digests. */

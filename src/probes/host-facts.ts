@@ -18,14 +18,14 @@ export async function run(_request: ProbeRequest, context: Context): Promise<str
 }
 
 /** Speed of the processors in MHz. `lscpu`, which upstream asks, does not tell any more since util-linux 2.37. */
-export async function cpuSpeed({ hypervisor, files, deadline, log }: Context): Promise<number> {
+export async function cpuSpeed({ hypervisor, files, deadline, log }: Context): Promise<number | undefined> {
   try {
     const mhz = await hypervisor.node.cpuMhz(deadline.within(5));
     if (mhz > 0) return mhz;
   } catch (error) {
     log.log("WARN", `libvirt does not tell the processors' speed: ${messageOf(error)}`);
   }
-  return Math.round(Number(/^cpu MHz\s*:\s*([\d.]+)/m.exec(files.findText("/proc/cpuinfo") ?? "")?.[1] ?? 0));
+  return Math.round(Number(/^cpu MHz[ \t]*:[ \t]*(\d+(?:\.\d+)?)/m.exec(files.findText("/proc/cpuinfo") ?? "")?.[1] ?? 0)) || undefined;
 }
 
 /** oned scales shares by it: as soon as one v1 hierarchy is mounted, libvirt uses v1. */

@@ -21,9 +21,10 @@ export async function usageOf(context: Context): Promise<Readonly<Record<string,
 
 /** KiB. The kernel's own estimate of what is available: page cache that cannot be dropped, tmpfs above all, is not free. */
 function memoryOf(text: string): { readonly USEDMEMORY?: number; readonly FREEMEMORY?: number } {
-  const { MemTotal, MemAvailable, MemFree = 0, Buffers = 0, Cached = 0, Shmem = 0 } = parseMeminfo(text);
-  if (MemTotal === undefined) return {};
-  const free = Math.min(MemTotal, MemAvailable ?? Math.max(MemFree, MemFree + Buffers + Cached - Shmem));
+  const { MemTotal, MemFree, Buffers = 0, Cached = 0, Shmem = 0, ...rest } = parseMeminfo(text);
+  const available = rest.MemAvailable ?? (MemFree === undefined ? undefined : MemFree + Math.max(0, Buffers + Cached - Shmem));
+  if (MemTotal === undefined || available === undefined) return {};
+  const free = Math.min(MemTotal, available);
   return { USEDMEMORY: MemTotal - free, FREEMEMORY: free };
 }
 

@@ -12,16 +12,18 @@ export async function run(_request: ProbeRequest, { hypervisor, deadline, log }:
   const { cpuModel, guests } = readCapabilities(await hypervisor.node.capabilities(deadline));
   const offered = ARCHITECTURES.flatMap((arch) => guests.find((guest) => guest.arch === arch) ?? []);
   const models: string[] = [];
+  let isKnown = offered.length === 0;
   for (const { arch } of offered) {
     try {
       models.push(...readCpuModels(await hypervisor.node.domainCapabilities(arch, undefined, undefined, deadline)));
+      isKnown = true;
     } catch (error) {
       log.log("WARN", `CPU models of ${arch} are left out: ${messageOf(error)}`);
     }
   }
   return attributeLines({
     KVM_MACHINES: quoted(distinct(offered.flatMap(({ machines }) => machines))),
-    KVM_CPU_MODELS: quoted(distinct(models)),
+    KVM_CPU_MODELS: isKnown ? quoted(distinct(models)) : undefined,
     KVM_CPU_MODEL: cpuModel === undefined ? undefined : quoted(cpuModel),
   });
 }

@@ -13,7 +13,7 @@ export async function run(_request: ProbeRequest, { files }: Context): Promise<s
 function describe(node: NumaNode, nodes: readonly NumaNode[], files: Files): string {
   const pages = hugePages(node, "nr_hugepages", files).map(({ size, count }) => vectorLine("HUGEPAGE", { NODE_ID: node.id, SIZE: size, PAGES: count }));
   const cores = coresOf(node, files).map(({ id, cpus }) => vectorLine("CORE", { NODE_ID: node.id, ID: id, CPUS: cpus }));
-  const memory = parseMeminfo(files.findText(`${node.path}/meminfo`) ?? "").MemTotal ?? 0;
+  const memory = parseMeminfo(files.findText(`${node.path}/meminfo`) ?? "").MemTotal;
   return [...pages, ...cores, vectorLine("MEMORY_NODE", { NODE_ID: node.id, TOTAL: memory, DISTANCE: nearestFirst(node, nodes, files) })].join("");
 }
 

@@ -7,8 +7,8 @@ import type { ProbeRequest } from "./probe.ts";
 /** Free pages and memory of each NUMA node (monitoring.md 6.2). */
 export async function run(_request: ProbeRequest, { files }: Context): Promise<string> {
   return numaNodes(files).flatMap((node) => {
-    const { MemFree = 0, MemUsed = 0 } = parseMeminfo(files.findText(`${node.path}/meminfo`) ?? "");
+    const { MemTotal, MemFree, MemUsed = MemTotal !== undefined && MemFree !== undefined ? MemTotal - MemFree : undefined } = parseMeminfo(files.findText(`${node.path}/meminfo`) ?? "");
     const pages = hugePages(node, "free_hugepages", files).map(({ size, count }) => vectorLine("HUGEPAGE", { NODE_ID: node.id, SIZE: size, FREE: count }));
-    return [...pages, vectorLine("MEMORY_NODE", { NODE_ID: node.id, FREE: MemFree, USED: MemUsed })];
+    return [...pages, ...(MemFree === undefined && MemUsed === undefined ? [] : [vectorLine("MEMORY_NODE", { NODE_ID: node.id, FREE: MemFree, USED: MemUsed })])];
   }).join("");
 }

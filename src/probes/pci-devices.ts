@@ -1,5 +1,5 @@
 import { quoted } from "../codec/attribute-text.ts";
-import { matchesPciFilter } from "../codec/pci-filter.ts";
+import type { PciFilter } from "../codec/pci-filter.ts";
 import { PciDatabase, type PciNames } from "../codec/pci-ids.ts";
 import { OnevirtError } from "../core/errors.ts";
 import type { Context, Files } from "../core/ports.ts";
@@ -37,8 +37,8 @@ export function describedDevices(settings: PciSettings, { files }: Pick<Context,
 }
 
 /** Each device once, in the order of the filters. */
-function selectedBy(filters: readonly string[] | undefined, all: readonly PciDevice[]): readonly PciDevice[] {
-  return filters === undefined ? all : [...new Set(filters.flatMap((filter) => all.filter((device) => matchesPciFilter(filter, device))))];
+function selectedBy(filters: readonly PciFilter[] | undefined, all: readonly PciDevice[]): readonly PciDevice[] {
+  return filters === undefined ? all : [...new Set(filters.flatMap((filter) => all.filter(filter)))];
 }
 
 function isReported(device: PciDevice, names: PciNames, { shortAddresses, deviceNames, nvidiaVendors }: PciSettings): boolean {

@@ -5,13 +5,11 @@ import type { Context, DomainStatus, LifecycleEvent } from "../core/ports.ts";
 import { remember } from "../monitor/remember.ts";
 import { type Absence, type LedgerRow, pass, type Seen } from "../monitor/state-ledger.ts";
 import { vmIdOf, vmStateOf } from "../monitor/vm-state.ts";
+import { readLedgerSettings } from "./ledger-settings.ts";
 import type { ProbeRequest } from "./probe.ts";
 
 /** libvirt answers this from its own memory; longer is a daemon that hangs. */
 const LIST_SECONDS = 3;
-
-/** probe_db.conf of upstream's package. */
-const TIMES_MISSING = 5;
 
 /** Details of virDomainEventStopped that another action answers for: migrated, saved. */
 const LEFT: ReadonlySet<number> = new Set([3, 4]);
@@ -73,7 +71,8 @@ export function forgetSync(hostId: number, context: Context): void {
 
 /** The machine may have been started again since: then times mean nothing, states and missing counts do. */
 export function startOver(hostId: number, context: Context): void {
-  const rows = (read(hostId, context.state)?.rows ?? []).filter((row) => row.state !== "POWEROFF").map(({ uuid, id, state: known, missing }) => ({ uuid, id, state: known, missing, since: LONG_AGO }));
+  const known = isObsolete(hostId, context) ? [] : (read(hostId, context.state)?.rows ?? []);
+  const rows = known.filter((row) => row.state !== "POWEROFF").map(({ uuid, id, state, missing }) => ({ uuid, id, state, missing, since: LONG_AGO }));
   stopped.clear();
   acted.clear();
   keep(hostId, { rows, lastSync: LONG_AGO }, context);
@@ -93,7 +92,8 @@ export async function run({ hostId, configuration }: ProbeRequest, context: Cont
   const listed = await list(context);
   const sync = "domains" in listed && due && !(mayWait && (before || birth(context)));
   const seen = "domains" in listed ? managed(listed.domains) : stillRunning(kept?.rows ?? [], context);
-  const { rows, changes } = pass(kept?.rows ?? [], { seen, now, sync, timesMissing: TIMES_MISSING, absence: absenceIn(context, kept?.rows ?? [], "domains" in listed ? undefined : listed.error) });
+  const { timesMissing } = readLedgerSettings(context);
+  const { rows, changes } = pass(kept?.rows ?? [], { seen, now, sync, timesMissing, absence: absenceIn(context, kept?.rows ?? [], "domains" in listed ? undefined : listed.error) });
   const next: Kept = { rows, lastSync: sync ? now : (kept?.lastSync ?? LONG_AGO), ...(sync || dueSince === undefined ? {} : { dueSince }) };
   if (!isKept(next, kept)) keep(hostId, next, context);
   forgetEvents(rows, changes);
@@ -190,9 +190,16 @@ function read(hostId: number, state: Context["state"]): Kept | undefined {
   return Array.isArray(kept?.rows) ? { rows: kept.rows, lastSync: typeof kept.lastSync === "number" ? kept.lastSync : LONG_AGO } : undefined;
 }
 
+/** With the wall clock's second: every sync writes, so a file that is older than some syncs has had no agent. */
 function keep(hostId: number, kept: Kept, context: Context): void {
   memory.set(context.state, (memory.get(context.state) ?? new Map<number, Kept>()).set(hostId, kept));
-  remember(nameOf(hostId), kept, context);
+  remember(nameOf(hostId), { ...kept, writtenAt: Math.floor(context.clock.nowMs() / 1000) }, context);
+}
+
+/** Whether what is kept has lain there for longer than probe_db.conf allows. */
+function isObsolete(hostId: number, context: Context): boolean {
+  const { writtenAt } = (context.state.read(nameOf(hostId)) ?? {}) as { readonly writtenAt?: unknown };
+  return typeof writtenAt === "number" && context.clock.nowMs() / 1000 - writtenAt > readLedgerSettings(context).obsoleteSeconds;
 }
 
 function nameOf(hostId: number): string {

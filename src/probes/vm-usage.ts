@@ -28,7 +28,7 @@ function record({ id, uuid }: VmNumbers, pairs: Pairs): string {
 
 /** A wild VM has its own two numbers, and no series. */
 function describe(vm: VmNumbers, guest: Pairs, settings: SeriesSettings, context: Context): Pairs {
-  const numbers = Object.entries(vm.numbers).flatMap(([name, value]): Pairs => (value === undefined ? [] : [[name, name === "CPU" ? decimal(value) : String(value)]]));
+  const numbers = Object.entries(vm.numbers).flatMap(([name, value]): Pairs => (value === undefined ? [] : [[name, typeof value === "number" && name === "CPU" ? decimal(value) : String(value)]]));
   if (vm.id === undefined) return numbers;
   const owner = { kind: "virtualmachine", id: vm.id } as const;
   const rates = keepSeries(owner, { ...vm.numbers, ...gpuNumbers(guest) }, COUNTERS, settings, context);

@@ -221,6 +221,7 @@ describe("poll and CPU usage", () => {
     if (ms >= 0) world.clock.pass(ms);
     else world.state.values.set("poll-cpu", (world.state.values.get("poll-cpu") ?? "").replace(/"at":(\d+)/g, (_all, at: string) => `"at":${Number(at) - ms}`));
     world.processes.ticks += ticks;
+    world.clock.after(1000, () => void (world.processes.ticks += 200));
     expect([/^STATE=a CPU=(\d+\.\d+) /.test(await poll(world, "one-9001")), world.clock.sleeps]).toEqual([true, sleeps]);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { matchesPciFilter } from "../../../src/codec/pci-filter.ts";
+import { readPciFilter } from "../../../src/codec/pci-filter.ts";
 import { PciDatabase } from "../../../src/codec/pci-ids.ts";
 import { given, type Given } from "../../fakes/world.ts";
 import { runProbe } from "./run.ts";
@@ -18,6 +18,12 @@ function host(files: Given["files"], configuration = ":filter: '*:*'\n") {
 const attribute = (text: string, name: string) => [...text.matchAll(new RegExp(`^ ${name} = "(.*)" `, "gm"))].map(([, value]) => value);
 
 describe("pci", () => {
+  test("a filter that is none is named, and the others select as before", async () => {
+    using world = host(device("0000:01:00.0"), ":filter: ['8086', '8086:1572']\n");
+    expect(attribute(await runProbe("host/system/pci", world), "SHORT_ADDRESS")).toEqual(["01:00.0"]);
+    expect(world.log.lines.join()).toContain('"8086" is no filter of PCI devices');
+  });
+
   test("without a database of names, numbers stand for them", async () => {
     using world = host(device("0001:02:03.4"));
     world.files.remove("/usr/share/misc/pci.ids");
@@ -66,9 +72,9 @@ describe("pci", () => {
 });
 
 test.each([
-  ["8086:1572", true], ["8086:*", true], [":1572", true], ["8086:", true], ["*:*:0200", true], ["8086:1572:0300", false], ["0:0", false], ["10de:*", false], ["8086", false], ["x:y", false], ["0x8086:", true],
+  ["8086:1572", true], ["8086:*", true], [":1572", true], ["8086:", true], ["*:*:0200", true], ["8086:1572:0300", false], ["0:0", false], ["10de:*", false], ["8086", false], ["x:y", false], ["0x8086:", true], ["::02xx", true], ["::03xx", false], ["::0200:01", true], ["::0200:02", false], ["8086:1572;reboot", false], ["", false],
 ] as const)("the filter %s selects an Intel network card: %p", (filter, expected) => {
-  expect(matchesPciFilter(filter, { vendor: "8086", device: "1572", class: "0200" })).toBe(expected);
+  expect(readPciFilter(filter)?.({ vendor: "8086", device: "1572", class: "0200", interface: "01" }) ?? false).toBe(expected);
 });
 
 test("names are those of the device's own vendor, comments between lines do not matter", () => {

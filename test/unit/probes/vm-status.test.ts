@@ -7,8 +7,10 @@ const [A, B] = ["aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", "bbbbbbbb-bbbb-4ccc-8ddd
 const VMS = [{ name: "one-1", uuid: A }, { name: "one-2", uuid: B, state: "paused", reason: 1 }, { name: "wild", uuid: "cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee" }] as const;
 const CANCEL = "/var/tmp/one/vmm/kvm/cancel";
 
-/** A host whose actions are ours. */
-const given = ({ files, ...more }: Given = {}) => givenAny({ files: { [CANCEL]: "#!/bin/sh\n# Launcher of onevirt: …", ...files }, ...more });
+const CONF = "/var/tmp/one/etc/im/kvm-probes.d/probe_db.conf";
+
+/** A host whose actions are ours, with the settings of upstream's package. */
+const given = ({ files, ...more }: Given = {}) => givenAny({ files: { [CANCEL]: "#!/bin/sh\n# Launcher of onevirt: …", [CONF]: ":obsolete: 720\n:times_missing: 5\n", ...files }, ...more });
 const request = { driver: "kvm", hostId: 3, hostName: "h", configuration: { datastoreLocation: "/d", periods: DEFAULT_PERIODS } } as const;
 const look = (world: World) => run(request, world);
 const line = (id: number, uuid: string, state: string) => `VM = [ ID="${id}", DEPLOY_ID="${uuid}",  STATE="${state}" ]\n`;
@@ -163,6 +165,34 @@ describe("vm/status", () => {
     hung.hypervisor.fails("list", "TIMED_OUT", { times: 6 });
     const say = async (world: World) => (await Array.fromAsync({ length: 6 }, () => look(world))).join("");
     expect([await say(down), await say(hung)]).toEqual([line(1, A, "POWEROFF"), ""]);
+  });
+
+  test.each([
+    [":times_missing: 1\n", 2], [":times_missing: 0\n", 1], ["--- {}\n", 4], [":times_missing: soon\n", 4], [":times_missing: -1\n", 4], ["[", 4], ["", 4],
+  ])("vm/status believes absence as probe_db.conf (%j) says: in pass %d without the VM", async (text, passes) => {
+    using world = given({ domains: VMS, files: { [CONF]: text } });
+    await look(world);
+    world.clock.pass(60_000);
+    await look(world);
+    world.hypervisor.end(A);
+    const said = await Array.fromAsync({ length: passes }, () => look(world));
+    expect(said).toEqual([...Array.from({ length: passes - 1 }, () => ""), line(1, A, "POWEROFF")]);
+  });
+
+  test("vm/status complains of a probe_db.conf that cannot be read once, not in every pass", async () => {
+    using world = given({ domains: VMS, files: { [CONF]: "[unreadable" } });
+    await look(world);
+    await look(world);
+    expect(world.log.lines.filter((text) => text.includes("probe_db.conf"))).toHaveLength(1);
+  });
+
+  test.each([[60, true], [61 * 60, false]])("vm/status of a new process, %d s after the last, knows the VMs of the old one: %p", async (seconds, known) => {
+    using world = given({ domains: VMS, files: { [CONF]: ":obsolete: 60\n" } });
+    await look(world);
+    world.hypervisor.end(A);
+    world.clock.pass(seconds * 1000);
+    startOver(3, world);
+    expect((await look(world)).includes(line(1, A, "RUNNING"))).toBe(known);
   });
 
   test("vm/status of a new process keeps what was known, and begins with everything", async () => {
