@@ -12,15 +12,27 @@ export interface Recordings {
   names(directory: string): readonly string[];
 }
 
-/** All directories of the layout that golden/probes/README.md describes. */
+/** Folders of the layout that golden/probes/README.md describes, each of which makes a directory recordings. */
+const PARTS = /^(host|inputs|fake-host.*|vm-(status|monitor|execution|snapshot)|wire|agent)$/;
+
+/** All directories of that layout, however deep they lie. */
 export function recordingsIn(folder: string): readonly Recordings[] {
   if (!existsSync(folder)) return [];
-  const candidates = [folder, ...readdirSync(folder).map((name) => join(folder, name))].filter((path) => statSync(path).isDirectory());
-  return candidates.filter((path) => ["host", "fake-host", "vm-monitor"].some((name) => existsSync(join(path, name)))).map(openRecordings);
+  const inner = readdirSync(folder).filter((name) => statSync(join(folder, name)).isDirectory());
+  const here = inner.some((name) => PARTS.test(name)) ? [openRecordings(folder)] : [];
+  return [...here, ...inner.filter((name) => !PARTS.test(name)).flatMap((name) => recordingsIn(join(folder, name)))];
+}
+
+/** All files of recordings, by their paths inside. */
+export function filesOf(recordings: Recordings, directory = ""): readonly string[] {
+  return recordings.names(directory).flatMap((name) => {
+    const path = join(directory, name);
+    return recordings.text(path) === undefined ? filesOf(recordings, path) : [path];
+  });
 }
 
 function openRecordings(folder: string): Recordings {
-  const text = (path: string) => (existsSync(join(folder, path)) ? readFileSync(join(folder, path), "utf8") : undefined);
+  const text = (path: string) => (existsSync(join(folder, path)) && statSync(join(folder, path)).isFile() ? readFileSync(join(folder, path), "utf8") : undefined);
   return {
     name: folder.split("/").at(-1) ?? folder,
     text,
@@ -60,7 +72,8 @@ function attributesIn(text: string): readonly Said[] {
 /** Files of a tree as the recordings write them: `./path = content` with bars for line ends, `./path -> target`, `./path/`. */
 export function filesOfTree(text: string, root: string): Readonly<Record<string, string | { readonly link: string }>> {
   const entries = text.trimEnd().split("\n").map((line): readonly [string, string | { readonly link: string }] => {
-    const [, path = "", kind, content = ""] = /^\.\/(.*?)(?: (=|->) (.*)|\/)$/.exec(line) ?? [];
+    const [, path, kind, content = ""] = /^\.\/(.*?)(?: (=|->) ?(.*)|\/)$/.exec(line) ?? [];
+    if (path === undefined) throw new Error(`${root}: a line of the tree cannot be read: ${JSON.stringify(line)}`);
     if (kind === "->") return [join(root, path), { link: content }];
     return kind === "=" ? [join(root, path), `${content.replaceAll("|", "\n")}\n`] : [join(root, path, ".keep"), ""];
   });

@@ -53,18 +53,20 @@ function fieldsOf(text: string): Readonly<Record<string, string | bigint>> {
 }
 
 /** The made-up host: sysfs as its trees say, and what `lspci` knew of each device as files of the kernel and of its database of names. */
-export function madeUpHost(recordings: Recordings): World {
-  const lines = (recordings.text("fake-host/lspci-mmnn.stub.txt") ?? "").trim().split("\n").map((line) => /^(\S+) "(.*?) \[(\w+)\]" "(.*?) \[(\w+)\]" "(.*?) \[(\w+)\]"/.exec(line)?.slice(1) ?? []);
-  const devices = lines.map(([slot = "", className = "", code = "", vendorName = "", vendor = "", deviceName = "", device = ""]) => ({ slot, className, code, vendorName, vendor, deviceName, device }));
-  const ids = devices.flatMap(({ slot, code, vendor, device }) => [["vendor", vendor], ["device", device], ["class", `${code}00`]].map(([file, value]) => [`/sys/bus/pci/devices/0000:${slot}/${file}`, `0x${value}\n`] as const));
+export function madeUpHost(recordings: Recordings, folder = "fake-host"): World {
+  const text = (name: string) => recordings.text(`${folder}/${name}`) ?? "";
+  const lines = text("lspci-mmnn.stub.txt").split("\n").filter((line) => line.trim() !== "").map((line) => /^(\S+) "(.*?) \[(\w+)\]" "(.*?) \[(\w+)\]" "(.*?) \[(\w+)\]"/.exec(line)?.slice(1) ?? []);
+  const devices = lines.map(([slot = "", className = "", code = "", vendorName = "", vendor = "", deviceName = "", device = ""]) => ({ slot: slot.split(":").length > 2 ? slot : `0000:${slot}`, className, code, vendorName, vendor, deviceName, device }));
+  const ids = devices.flatMap(({ slot, code, vendor, device }) => [["vendor", vendor], ["device", device], ["class", `${code}00`]].map(([file, value]) => [`/sys/bus/pci/devices/${slot}/${file}`, `0x${value}\n`] as const));
   const vendors = [...new Map(devices.map((each) => [each.vendor, each])).values()].map(({ vendor, vendorName }) => `${vendor}  ${vendorName}\n${[...new Set(devices.filter((each) => each.vendor === vendor).map(({ device, deviceName }) => `\t${device}  ${deviceName}\n`))].join("")}`);
   const classes = [...new Set(devices.map(({ code, className }) => `C ${code.slice(0, 2)}  Base\n\t${code.slice(2)}  ${className}\n`))];
+  const configuration = text("pci.conf") || ":filter: '*:*'\n:nvidia_vendors:\n  - '10de'\n";
+  const tree = (bus: string) => (text(`sys-bus-${bus}-devices.tree.txt`) === "" ? {} : filesOfTree(text(`sys-bus-${bus}-devices.tree.txt`), `/sys/bus/${bus}/devices`));
   return given({
     files: {
-      ...filesOfTree(recordings.text("fake-host/sys-bus-pci-devices.tree.txt") ?? "", "/sys/bus/pci/devices"),
-      ...filesOfTree(recordings.text("fake-host/sys-bus-node-devices.tree.txt") ?? "", "/sys/bus/node/devices"),
-      ...Object.fromEntries(ids), "/usr/share/misc/pci.ids": ["# names\n", ...vendors, ...mergedClasses(classes)].join(""),
-      "/var/tmp/one/etc/im/kvm-probes.d/pci.conf": ":filter: '*:*'\n:nvidia_vendors:\n  - '10de'\n",
+      ...tree("pci"), ...tree("node"), ...Object.fromEntries(ids), "/usr/share/misc/pci.ids": ["# names\n", ...vendors, ...mergedClasses(classes)].join(""),
+      ...(text("99-rename.rules") === "" ? {} : { "/etc/udev/rules.d/99-rename.rules": text("99-rename.rules") }),
+      "/var/tmp/one/etc/im/kvm-probes.d/pci.conf": configuration, "/var/tmp/one/etc/im/qemu-probes.d/pci.conf": configuration,
     },
   });
 }
