@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import type { Recordings } from "./probe-recordings.ts";
 
 /** A number that upstream gets wrong, and where the right one comes from. */
@@ -9,7 +10,7 @@ export interface Correction {
   readonly section: string;
   readonly why: string;
   /** The right value, from the inputs or from what upstream said. */
-  readonly right: (recorded: string, recordings: Recordings, name: string) => string;
+  readonly right: (recorded: string, recordings: Recordings, at: { readonly name: string; readonly output: string }) => string;
 }
 
 /** Everything that we say otherwise than upstream. */
@@ -24,7 +25,7 @@ export const CORRECTIONS: readonly Correction[] = [
   },
   {
     probe: "host/system/numa_host", attribute: "MEMORY_NODE/DISTANCE", section: "6.4, 15.12", why: "of nodes at the same distance only the last is named",
-    right: (recorded, recordings) => distances(recordings.text("fake-host/sys-bus-node-devices.tree.txt") ?? "", recorded.split(" ")[0] ?? ""),
+    right: (recorded, recordings, { output }) => distances(recordings.text(join(dirname(output), "sys-bus-node-devices.tree.txt")) ?? "", recorded.split(" ")[0] ?? ""),
   },
   {
     probe: "host/monitor/linux_usage", attribute: "USEDMEMORY", section: "15.12", why: "tmpfs and page cache that cannot be dropped count as free",
@@ -52,7 +53,7 @@ export const CORRECTIONS: readonly Correction[] = [
   },
   {
     probe: "vm/monitor/poll", attribute: /^VM\/MONITOR\//, section: "7.5, 15.11", why: "objects are written in the notation of whichever Ruby there is, and quotes of those in a list are not escaped: oned drops all metrics of the VM",
-    right: (recorded, recordings, name) => (recorded.includes("=>") ? answerTo(recordings, name.slice("VM/MONITOR/".length)) : recorded),
+    right: (recorded, recordings, { name }) => (recorded.includes("=>") ? answerTo(recordings, name.slice("VM/MONITOR/".length)) : recorded),
   },
 ];
 
@@ -92,7 +93,8 @@ function usableModels(xml: string): readonly string[] {
 
 function distances(tree: string, node: string): string {
   const row = new RegExp(`^\\./node${node}/distance = (.*)$`, "m").exec(tree)?.[1] ?? "";
-  return row.split(" ").map((distance, id) => ({ id, distance: Number(distance) })).sort((a, b) => a.distance - b.distance || a.id - b.id).map(({ id }) => id).join(" ");
+  const ids = [...new Set([...tree.matchAll(/^\.\/node(\d+)\//gm)].map(([, id]) => Number(id)))].sort((a, b) => a - b);
+  return row.trim().split(/\s+/).map((distance, index) => ({ id: ids[index] ?? -1, distance: Number(distance) })).sort((a, b) => a.distance - b.distance || a.id - b.id).map(({ id }) => id).join(" ");
 }
 
 function memory(recordings: Recordings, name: string): number {

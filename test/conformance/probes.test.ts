@@ -101,7 +101,7 @@ describe.each(all.map((recordings) => [recordings.name, recordings] as const))("
     const text = recordings.text(output) ?? "";
     const ours = await run(each.probe, world);
     if (each.isText) expect(ours.replace(/\d+/, "N")).toBe(text.replace(/\d+/, "N"));
-    else expect(comparable(ofRelease(saidIn(unhidden(ours, each.probe)), recordings, saidIn(text)), each)).toEqual(comparable(corrected(saidIn(onceEach(text)), each.probe, recordings), each));
+    else expect(comparable(ofRelease(saidIn(unhidden(ours, each.probe)), recordings, saidIn(text)), each)).toEqual(comparable(corrected(saidIn(onceEach(text)), each.probe, recordings, output), each));
     if (!each.spawns) expect(world.commands.calls).toEqual([]); // nothing is spawned
   });
 
@@ -189,10 +189,10 @@ async function run(name: string, world: World): Promise<string> {
 }
 
 /** What upstream said, with the right numbers in place of the wrong ones. */
-function corrected(said: readonly Said[], probe: string, recordings: Recordings): readonly Said[] {
+function corrected(said: readonly Said[], probe: string, recordings: Recordings, output: string): readonly Said[] {
   return said.map(({ name, value }) => {
     const correction = CORRECTIONS.find((each) => each.probe === probe && (typeof each.attribute === "string" ? each.attribute === name : each.attribute.test(name)));
-    const right = correction?.right(value, recordings, name) ?? value;
+    const right = correction?.right(value, recordings, { name, output }) ?? value;
     if (correction && right !== value) used.add(correction);
     return { name, value: right };
   });
