@@ -1,3 +1,4 @@
+import { parseTemplate } from "../codec/template.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
 import type { ProbeCategory, ProbeRequest } from "../probes/probe.ts";
@@ -91,7 +92,7 @@ export class Probes {
 
   #runOne(category: ProbeCategory, foreign: ForeignProbe, mostSeconds: number): { readonly work: Promise<string>; readonly seconds: number } {
     const own = probeFor(category, foreign.file);
-    if (!own) return { work: runStranger(foreign), seconds: STRANGER_SECONDS };
+    if (!own) return { work: runStranger(foreign, category), seconds: STRANGER_SECONDS };
     const context = this.world.contextFor(category, Math.min(own.limitSeconds, mostSeconds), foreign.file);
     return { work: own.load().then(({ run }) => run(this.request, context)), seconds: own.limitSeconds + GRACE_SECONDS };
   }
@@ -105,9 +106,11 @@ function resultOf(said: readonly Said[]): PassResult {
   return { text: said.map(({ text }) => text).join(""), parts: said, failures: said.flatMap(({ failure }) => failure ?? []) };
 }
 
-async function runStranger(foreign: ForeignProbe): Promise<string> {
+/** Output that oned cannot read would put the host into ERROR, whatever the others have said. A beacon's is not looked at. */
+async function runStranger(foreign: ForeignProbe, category: ProbeCategory): Promise<string> {
   const { exitCode, stdout, stderr } = await foreign.run();
   if (exitCode !== 0) throw new Error(stderr.trim() || `exit code ${exitCode}`);
+  if (category !== "host/beacon") parseTemplate(stdout, "its output");
   return stdout;
 }
 

@@ -31,7 +31,7 @@ export function readPublicKey(pem: string): KeyObject {
 
 /** Blocks of the modulus, in order, encrypted one by one. */
 function encrypted(data: Buffer, key: KeyObject): Buffer {
-  const block = (key.asymmetricKeyDetails?.modulusLength ?? 2048) / 8 - PADDING_BYTES;
+  const block = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 2048) / 8) - PADDING_BYTES;
   const parts = Array.from({ length: Math.max(1, Math.ceil(data.length / block)) }, (_, index) => data.subarray(index * block, (index + 1) * block));
   return Buffer.concat(parts.map((part) => publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, part)));
 }

@@ -16,11 +16,11 @@ export function numaNodes(files: Files): readonly NumaNode[] {
 }
 
 /** A counter of each size of huge pages, the sizes in KiB and ascending. A size whose counter cannot be read is left out. */
-export function hugePages({ path }: NumaNode, counter: "nr_hugepages" | "free_hugepages", files: Files): readonly { readonly size: number; readonly count: number }[] {
+export function hugePages({ path }: NumaNode, counter: "nr_hugepages" | "free_hugepages", files: Files): readonly { readonly size: number; readonly count: string }[] {
   const sizes = files.names(`${path}/hugepages`).flatMap((name) => /^hugepages-(\d+)kB$/.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
   return sizes.flatMap((size) => {
     const text = files.findText(`${path}/hugepages/hugepages-${size}kB/${counter}`)?.trim() ?? "";
-    return /^\d+$/.test(text) ? [{ size, count: Number(text) }] : [];
+    return /^\d+$/.test(text) ? [{ size, count: text }] : [];
   });
 }
 

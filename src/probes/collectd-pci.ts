@@ -12,9 +12,9 @@ export async function run({ driver }: ProbeRequest, context: Context): Promise<s
 }
 
 /** pci.conf where 5.6 puts it, or 5.4 (install-and-sync 2.4). */
-function settingsOf(driver: string, { files, tree }: Context): PciSettings {
+function settingsOf(driver: string, { files, tree, log }: Context): PciSettings {
   const paths = [`${tree}/etc/im/${driver}-probes.d/pci.conf`, `${tree}/im/${driver}-probes.d/pci.conf`];
-  const found = paths.map((path) => findPciSettings(path, files)).find((settings) => settings !== undefined);
+  const found = paths.map((path) => findPciSettings(path, { files, log })).find((settings) => settings !== undefined);
   return found ? { ...found, nvidiaVendors: [] } : NOTHING;
 }
 

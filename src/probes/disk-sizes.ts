@@ -1,3 +1,4 @@
+import { parseTemplate } from "../codec/template.ts";
 import type { Context } from "../core/ports.ts";
 import { type Datastore, monitoredDatastores, orLeftOut } from "../monitor/datastores.ts";
 import { disksIn, isMeasured, type VmDisks } from "../monitor/disk-sizes.ts";
@@ -27,7 +28,10 @@ export async function askDriver({ driver, path }: Datastore, { files, commands, 
   const program = `${tree}/tm/${driver}/monitor_ds`;
   if (!/^\w[\w-]*$/.test(driver) || files.kind(program) === undefined) return "";
   const { exitCode, stdout, stderr } = await commands.run([program, path], deadline.within(PROGRAM_SECONDS));
-  if (exitCode === 0) return stdout;
-  log.log("WARN", `${program} ended with ${exitCode}: ${stderr.trim().slice(0, 200)}`);
-  return "";
+  if (exitCode !== 0) {
+    log.log("WARN", `${program} ended with ${exitCode}: ${stderr.trim().slice(0, 200)}`);
+    return "";
+  }
+  parseTemplate(stdout, `the output of ${program}`); // what oned cannot read would cost the whole message
+  return stdout;
 }

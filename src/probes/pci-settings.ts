@@ -16,13 +16,13 @@ export interface PciSettings {
 /** The file of the driver that asks. A missing file, as upstream has it, is an error: what was chosen there must not silently vanish from oned. */
 export function readPciSettings(driver: ProbeRequest["driver"], { files, tree, log }: Pick<Context, "files" | "tree" | "log">): PciSettings {
   const path = `${tree}/etc/im/${driver}-probes.d/pci.conf`;
-  const settings = findPciSettings(path, files);
+  const settings = findPciSettings(path, { files, log });
   if (!settings) throw new OnevirtError("BAD_CONFIG", `Cannot read "${path}": no such file or directory`);
   return settings;
 }
 
 /** What a file says; undefined when it is not there. */
-export function findPciSettings(path: string, files: Context["files"]): PciSettings | undefined {
+export function findPciSettings(path: string, { files, log }: Pick<Context, "files" | "log">): PciSettings | undefined {
   const text = files.findText(path, 1024 * 1024);
   if (text === undefined) return undefined;
   const settings = parseProbeSettings(text, path);

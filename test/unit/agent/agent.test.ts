@@ -55,6 +55,12 @@ describe("Agent.firstAnswer()", () => {
     ]);
   });
 
+  test.each(["usage: x [-h]\n", 'A="never closed\n', 'A="]]>"\n', "A=two words\n"])("an administrator's program that says %j is named, and the others are reported", async (text) => {
+    const { agent, world } = agentOf({ "host/system/a.sh": text, "host/system/b.sh": "B=2\n" });
+    expect(part(await agent.firstAnswer(), "SYSTEM_HOST")).toEqual(["B=2\n"]);
+    expect(world.log.lines.join()).toContain("Error executing a.sh: Cannot read its output line 1");
+  });
+
   test("firstAnswer() leaves out what failed, and what does not come back, and says so", async () => {
     const { agent, clock, world } = agentOf({ "host/system/a.sh": "!no lspci", "host/monitor/b.sh": () => new Promise<string>(() => undefined), "vm/monitor/c.sh": "VM = []" });
     const answer = agent.firstAnswer();
@@ -197,7 +203,7 @@ describe("Agent.run()", () => {
   });
 
   test("run() sends a message that no datagram holds by TCP", async () => {
-    const { agent, clock, heard } = agentOf({ "vm/monitor/a.sh": Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("base64") });
+    const { agent, clock, heard } = agentOf({ "vm/monitor/a.sh": `A="${Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("base64")}"` });
     void agent.run();
     await clock.pass(1);
     agent.stop();

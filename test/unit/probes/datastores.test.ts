@@ -63,6 +63,14 @@ describe("monitor_ds_vm", () => {
     expect(world.commands.calls).toEqual([]);
   });
 
+  test("a VM whose directory does not answer, and a program whose output oned could not read, cost nobody else's sizes", async () => {
+    using world = host({ [`${ROOT}/0/.monitor`]: "ssh", [`${ROOT}/0/5/disk.0`]: "x", [`${ROOT}/0/6/disk.0`]: "x", [`${ROOT}/1/.monitor`]: "other", "/var/tmp/one/tm/other/monitor_ds": "" });
+    world.storage.hanging.add(`${ROOT}/0/5`);
+    world.commands.on(`/var/tmp/one/tm/other/monitor_ds ${ROOT}/1`, { stdout: "du: cannot read directory\n" });
+    expect((await runProbe("vm/monitor/monitor_ds_vm", world)).match(/VM = \[ ID = \d+/g)).toEqual(["VM = [ ID = 6"]);
+    expect(world.log.lines.toSorted()).toEqual([expect.stringContaining("output of /var/tmp/one/tm/other/monitor_ds"), expect.stringContaining("disks of VM 5")]);
+  });
+
   test("another driver's own program is asked, never a path from the file", async () => {
     using world = host({ [`${ROOT}/0/.monitor`]: "other", [`${ROOT}/1/.monitor`]: "../../evil", [`${ROOT}/2/.monitor`]: "none", "/var/tmp/one/tm/other/monitor_ds": "", "/var/tmp/one/evil/monitor_ds": "" });
     world.commands.on(`/var/tmp/one/tm/other/monitor_ds ${ROOT}/0`, { stdout: 'VM = [ ID = 3, MONITOR = "QQ=="]\n' });

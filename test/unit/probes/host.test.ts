@@ -56,6 +56,21 @@ describe("linux_usage", () => {
     expect(await runProbe("host/monitor/linux_usage", world)).toContain("NETRX=10\nNETTX=20\n");
   });
 
+  test("a bridge, bond or VLAN that has a card's name counts nothing, and counters keep all their digits", async () => {
+    using world = host({
+      files: {
+        "/proc/net/dev": "eth0: 5 0 0 0 0 0 0 0 6 0 0 0 0 0 0 0\n eth1: 18446744073709551615 0 0 0 0 0 0 0 9007199254740993 0 0 0 0 0 0 0\nenp0s20f0u1c2: 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+        "/sys/class/net/eth0/lower_eth1": { link: "../eth1" }, "/sys/class/net/eth1/device": { link: "../../x" },
+      },
+    });
+    expect(await runProbe("host/monitor/linux_usage", world)).toContain("NETRX=18446744073709551616\nNETTX=9007199254740993\n");
+  });
+
+  test("memory of which only the total is known is left out", async () => {
+    using world = host({ files: { "/proc/meminfo": "MemTotal: 1000 kB\n" } });
+    expect(await runProbe("host/monitor/linux_usage", world)).not.toContain("MEMORY");
+  });
+
   test("keeps its numbers, and the next probe says the rates", async () => {
     using world = host({ files: { "/proc/net/dev": "eth0: 1000 0 0 0 0 0 0 0 500 0 0 0 0 0 0 0\n" } });
     world.clock.after(500, () => world.files.put("/proc/stat", "cpu  150 0 150 775 125 0 0 0 0 0\n"));
@@ -86,7 +101,23 @@ describe("linux_host", () => {
   });
 });
 
+describe("linux_host of a kernel that tells little", () => {
+  test.each(["", "cpu MHz\t\t:\nmodel name\t:\ncpu family: 6\n", "cpu MHz: unknown\n"])("with %j the speed is left out, and is not 0", async (cpuinfo) => {
+    using world = given({ limitSeconds: 1000, files: { "/proc/cpuinfo": cpuinfo, "/sys/devices/system/cpu/present": "0-511\n" } });
+    world.hypervisor.fails("node.cpuMhz", "LIBVIRT_UNREACHABLE");
+    expect(await runProbe("host/system/linux_host", world)).toBe("HYPERVISOR=kvm\nTOTALCPU=51200\n");
+    expect(await runProbe("host/system/cpu", world)).toBe("");
+  });
+});
+
 describe("capabilities", () => {
+  test("models that libvirt tells for no architecture are left out, and not called none", async () => {
+    using world = host();
+    world.hypervisor.parts.capabilities = "<capabilities><host><cpu/></host><guest><arch name='x86_64'><machine>pc</machine></arch></guest></capabilities>";
+    world.hypervisor.fails("node.domainCapabilities", "LIBVIRT_FAILED");
+    expect(await runProbe("host/system/machines_models", world)).toBe('KVM_MACHINES="pc"\n');
+  });
+
   test.each([
     ["<sev supported='no'/>", "NONE"], ["<sev supported='no'/><tdx supported='yes'/>", "TDX"], ["", "NONE"],
     ["<sev supported='yes'><maxESGuests>0</maxESGuests></sev>", "SEV"], ["<sev supported='yes'><maxESGuests>15</maxESGuests></sev>", "SEV-ES"],
@@ -117,6 +148,27 @@ describe("NUMA", () => {
       },
     });
     expect(await runProbe("host/system/numa_host", world)).toBe('CORE = [ NODE_ID = "0", ID = "0", CPUS = "0,1" ]\nMEMORY_NODE = [ NODE_ID = "0", TOTAL = "5", DISTANCE = "0" ]\n');
+  });
+
+  test("eight nodes with five distances, 512 threads, two kinds of cores and counters that cannot be read", async () => {
+    const root = "/sys/bus/node/devices";
+    const files = Object.fromEntries(Array.from({ length: 8 }, (_, node) => [
+      [`${root}/node${node}/distance`, `${Array.from({ length: 8 }, (_each, other) => [10, 12, 20, 32, 40][Math.min(4, Math.abs(node - other))]).join(" ")}\n`],
+      [`${root}/node${node}/hugepages/hugepages-2048kB/nr_hugepages`, node === 0 ? "" : "18446744073709551615\n"],
+      [`${root}/node${node}/hugepages/hugepages-64kB/free_hugepages`, "7\n"],
+      ...Array.from({ length: 64 }, (_each, index) => index + node * 64).flatMap((cpu) => [
+        [`${root}/node${node}/cpu${cpu}/topology/core_id`, `${cpu >> 1}\n`],
+        [`${root}/node${node}/cpu${cpu}/topology/thread_siblings_list`, cpu % 64 < 32 ? `${cpu & ~1}-${cpu | 1}\n` : `${cpu}\n`], // the second half has one thread a core
+      ]),
+    ]).flat());
+    using world = host({ files });
+    const text = await runProbe("host/system/numa_host", world);
+    const cores = [...text.matchAll(/CPUS = "(.*)"/g)].map(([, cpus = ""]) => cpus);
+    expect([cores.length, cores.flatMap((cpus) => cpus.split(",")).length]).toEqual([8 * (16 + 32), 512]);
+    expect(text).toContain('HUGEPAGE = [ NODE_ID = "1", SIZE = "2048", PAGES = "18446744073709551615" ]\n');
+    expect(text).toContain('MEMORY_NODE = [ NODE_ID = "3", DISTANCE = "3 2 4 1 5 0 6 7" ]\n');
+    expect(text).not.toMatch(/HUGEPAGE = \[ NODE_ID = "0", SIZE = "2048"|"0\.|NaN|undefined/);
+    expect(await runProbe("host/monitor/numa_usage", world)).toBe(Array.from({ length: 8 }, (_, node) => `HUGEPAGE = [ NODE_ID = "${node}", SIZE = "64", FREE = "7" ]\n`).join(""));
   });
 
   test.each(["host/system/numa_host", "host/monitor/numa_usage"])("%s says nothing where the kernel knows no nodes", async (name) => {

@@ -178,6 +178,40 @@ describe("guests", () => {
   });
 });
 
+describe("numbers of VMs that cannot be read", () => {
+  const of = async (fields: FakeDomain["fields"], more: object = {}) => {
+    using world = host({ domains: [{ ...one, ...(fields ? { fields } : {}) }] });
+    world.processes.put(A, more);
+    return (await monitored(world))[`1 ${A}`] ?? [];
+  };
+
+  test("a port without counters counts nothing; when none has any, the numbers are left out", async () => {
+    expect(await of({ ...FIELDS, "net.count": 2, "net.1.name": "vhost-user" })).toContain("NETRX=586");
+    expect((await of({ "net.count": 1, "net.0.name": "vhost-user", "block.count": 0 })).map((line) => line.split("=")[0])).toEqual(["CPU", "MEMORY", "DISKRDBYTES", "DISKWRBYTES", "DISKRDIOPS", "DISKWRIOPS"]);
+  });
+
+  test("counters keep all their digits", async () => expect(await of({ ...FIELDS, "net.0.rx.bytes": 18_446_744_073_709_551_615n })).toContain("NETRX=18446744073709551615"));
+
+  test("a process that is ending has no memory to tell of", async () => {
+    expect((await of(FIELDS, { residentKiB: 0, swapKiB: 0 })).filter((line) => line.startsWith("MEMORY"))).toEqual([]);
+  });
+
+  test("processor time is left out when the kernel does not count", async () => {
+    using world = given({ domains: [one], limitSeconds: 1000 });
+    world.processes.put(A);
+    expect((await monitored(world))[`1 ${A}`]?.filter((line) => line.startsWith("CPU"))).toEqual([]);
+  });
+});
+
+test("numbers of a guest are told as it wrote them, also where JavaScript would round them", async () => {
+  const files = { [`${CONF}/guestagent.conf`]: ":enabled: true\n:commands:\n  :time: one-$vm_id '{\"execute\":\"guest-get-time\"}'\n" };
+  using world = host({ domains: [one], files });
+  world.hypervisor.next("guest.command", () => Promise.reject(new Error("no system")));
+  world.hypervisor.next("guest.command", () => Promise.reject(new Error("no addresses")));
+  world.hypervisor.next("guest.command", () => Promise.resolve('{"return":[1700000000000000001,{"big":[-9007199254740993,1.5]}]}'));
+  expect((await monitored(world))[`1 ${A}`]?.at(-1)).toBe('TIME=1700000000000000001, {"big":[-9007199254740993,1.5]}');
+});
+
 describe("wild_vm", () => {
   test("a domain that vanishes or cannot be read is left out, and the others are reported", async () => {
     const xml = `<domain><name>one-12-copy</name><memory>49152</memory><vcpu>2</vcpu><os><type arch='x86_64'>hvm</type></os><devices/></domain>`;
