@@ -2,7 +2,7 @@ import { inQuotes } from "./template-text.ts";
 
 /** A value in quotes, as OpenNebula's template lexer reads it: whatever is in it, it cannot end the value or the line. */
 export function quoted(value: string | number | bigint): string {
-  return inQuotes(String(value).toWellFormed().replace(/\p{Cc}+/gu, " "));
+  return inQuotes(String(value).toWellFormed().replace(/[\p{Cc}\uFFFE\uFFFF]+/gu, " "));
 }
 
 /** `NAME = [ KEY = "value", … ]` with a line end, without the keys whose values are not known. */
