@@ -14,7 +14,7 @@ export async function run({ hostId }: ProbeRequest, context: Context): Promise<s
 }
 
 /** What of the host is in use, by oned's names. */
-export async function usageOf(context: Context): Promise<Readonly<Record<string, number | undefined>>> {
+export async function usageOf(context: Context): Promise<Readonly<Record<string, number | bigint | undefined>>> {
   const traffic = cardTraffic(context.files);
   return { ...memoryOf(context.files.findText("/proc/meminfo") ?? ""), ...(await cpuOf(context)), NETRX: traffic?.rxBytes, NETTX: traffic?.txBytes };
 }
