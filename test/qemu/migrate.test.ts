@@ -168,6 +168,57 @@ describe("options", () => {
   }, 3 * MINUTE);
 });
 
+describe("a network of its own, and TLS", () => {
+  const place = `${DATASTORE}/4001-pki`;
+  const HOSTS = ["hosta", "hostb"] as const;
+  let address = "";
+
+  /** Certificates of both hosts and of the second address of hostb, from an authority of this test. */
+  const CERTIFICATES = `set -e; mkdir -p ${place}; cd ${place}
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -out ca-cert.pem -days 2 -subj /CN=ca -addext keyUsage=critical,keyCertSign 2>&1
+    openssl req -newkey rsa:2048 -nodes -keyout server-key.pem -out server.csr -subj /CN=hosts 2>&1
+    printf 'subjectAltName=DNS:hosta,DNS:hostb,IP:%s\\nextendedKeyUsage=serverAuth,clientAuth\\nkeyUsage=digitalSignature,keyEncipherment\\nbasicConstraints=CA:FALSE\\n' ADDRESS > extensions
+    openssl x509 -req -in server.csr -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -days 2 -out server-cert.pem -extfile extensions 2>&1
+    cp server-cert.pem client-cert.pem; cp server-key.pem client-key.pem; chown -R oneadmin:oneadmin .`;
+  const ok = async (host: Host, line: string) => {
+    const { exitCode, stdout, stderr } = await rootOn(host, line);
+    if (exitCode !== 0) throw new Error(`${host}: ${stdout}${stderr}`);
+    return stdout.trim();
+  };
+
+  beforeAll(async () => {
+    await guestAtHome();
+    const [device = "", first = ""] = (await ok("hostb", "ip -o -4 addr show scope global | awk '!/onebr/ { print $2, $4; exit }'")).split(" ");
+    address = first.replace(/(\d+)\/.*/, (_whole, last: string) => String(Number(last) + 100));
+    await ok("hostb", `ip addr add ${address}/24 dev ${device}`);
+    await ok("hosta", CERTIFICATES.replace("ADDRESS", address));
+    for (const host of HOSTS) await ok(host, `echo 'migrate_tls_x509_cert_dir = "${place}"' >> /etc/libvirt/qemu.conf`);
+    await Promise.all(HOSTS.map((host) => lab("restart", host)));
+  }, MINUTE);
+  afterAll(async () => {
+    await ok("hostb", `ip addr del ${address}/24 dev "$(ip -o -4 addr show to ${address} | awk '{ print $2 }')"`);
+    for (const host of HOSTS) await ok(host, "sed -i /^migrate_tls/d /etc/libvirt/qemu.conf");
+    await Promise.all(HOSTS.map((host) => lab("restart", host)));
+    rmSync(place, { recursive: true, force: true });
+  }, MINUTE);
+
+  test("MIGRATE_URI and --tls: the memory goes to the second address of the destination, enciphered", async () => {
+    await configure("--tls --bandwidth 8", { conf: `MIGRATE_URI=tcp://${address}\n` });
+    const migration = migrate("hosta", "hostb");
+    await until("the memory goes to the second address", async () => (await rootOn("hosta", "ss -Htn state established")).stdout.includes(address), 30);
+    const parameters = await rootOn("hosta", `virsh -c qemu:///system qemu-monitor-command ${guest.uuid} --hmp info migrate_parameters`);
+    expect(parameters.stdout).toMatch(/tls-creds: '?objlibvirt_migrate_tls0/);
+    expect({ ...(await migration), stderr: "", ...(await sides()) }).toEqual({ ...DONE, stderr: "", ...ON_B });
+  }, 2 * MINUTE);
+
+  test("a certificate that the other side cannot check is a refusal, and the VM stays", async () => {
+    await guestAtHome();
+    await configure("--tls --tls-destination somebody.else", { conf: `MIGRATE_URI=tcp://${address}\n` });
+    const { exitCode, stderr } = await migrate("hosta", "hostb");
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/still runs on hosta: .*(TLS|certificate)/), ...ON_A });
+  }, 2 * MINUTE);
+});
+
 describe("storage that is not shared", () => {
   const own = (size: string) => rootOn("hostb", `mkdir -p ${guest.directory} && mount -t tmpfs -o size=${size},uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${guest.directory}`);
   const ownNoMore = () => rootOn("hostb", `umount -l ${guest.directory}`);
