@@ -153,7 +153,7 @@ describe("with libvirtd absent", () => {
       expect({ code: all.exitCode, stdout: all.stdout }).toEqual({ code: 0, stdout: "" });
     } finally {
       await lab("start-daemon", "hosta");
-      expect(await guest.state("hosta")).toBe("running");
+      await until("libvirtd, which takes its domains up again, has it running", async () => (await guest.state("hosta")) === "running", 20);
       await guest.remove("hosta");
     }
   }, 2 * MINUTE);
