@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { Guest, on, rootOn, syncedTree, until } from "../support/lab.ts";
+import { Guest, on, rootOn, settingsOn, syncedTree, until } from "../support/lab.ts";
 import { driverMessage } from "../unit/actions/message.ts";
 
 const MINUTE = 60_000;
+const kvmrc = (timeout: number) => `VIRSH_TIMEOUT=${timeout}\nDEFAULT_ATTACH_CACHE=none\nDEFAULT_ATTACH_NIC_MODEL=virtio\n`;
 let tree = "";
 let guest: Guest;
 
 beforeAll(async () => {
-  tree = await syncedTree(["hosta"], { kvmrc: "VIRSH_TIMEOUT=8\nDEFAULT_ATTACH_CACHE=none\nDEFAULT_ATTACH_NIC_MODEL=virtio\n" });
+  tree = await syncedTree(["hosta"], { kvmrc: kvmrc(8) });
   // Two sockets that may come, memory that may come, an I/O thread, and a drive without a medium.
   guest = (await Guest.make(211, "--memory", "256", "--max-memory", "1024", "--vcpus", "1", "--max-vcpus", "2")).with((xml) =>
     xml.replace("<os>", "<iothreads>2</iothreads><os>").replace("<controller type='scsi'", "<disk type='file' device='cdrom'><target dev='sdz' bus='scsi'/><readonly/><address type='drive' controller='0' bus='0' target='25' unit='0'/></disk><controller type='scsi'"));
@@ -18,7 +19,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await guest.remove("hosta");
   rmSync(tree, { recursive: true, force: true });
-  rmSync(await syncedTree(["hosta"]), { recursive: true, force: true });
+  await settingsOn(["hosta"]);
 });
 
 const elements = (values: Readonly<Record<string, string>>) => Object.entries(values).map(([name, value]) => `<${name}><![CDATA[${value}]]></${name}>`).join("");
@@ -197,6 +198,7 @@ describe("a guest that does not cooperate", () => {
   beforeAll(async () => {
     deaf = (await Guest.make(212, "--vcpus", "1", "--max-vcpus", "2")).with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, "").replace(/<channel[\s\S]*?<\/channel>/, ""));
     await deaf.deploy("hosta");
+    await settingsOn(["hosta"], { kvmrc: kvmrc(2) }); // it never answers
   }, MINUTE);
   afterAll(() => deaf.remove("hosta"));
 
@@ -206,7 +208,7 @@ describe("a guest that does not cooperate", () => {
     for (const _again of [1, 2]) {
       const { exitCode, stderr } = await deaf.call("hosta", "detach_disk", [deaf.uuid, `${deaf.directory}/disk.1`, "vdb", "1", "212", "hosta"], driverMessage());
       const listed = (await on("hosta", `virsh -c qemu:///system domblklist ${deaf.uuid}`)).stdout.includes("vdb");
-      expect({ exitCode, stderr, listed }).toEqual({ exitCode: 1, stderr: expect.stringContaining("the guest did not give disk vdb back within 8 s; it may still do so"), listed: true });
+      expect({ exitCode, stderr, listed }).toEqual({ exitCode: 1, stderr: expect.stringContaining("the guest did not give disk vdb back within 2 s; it may still do so"), listed: true });
     }
   }, MINUTE);
 
