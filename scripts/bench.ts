@@ -10,26 +10,27 @@ const wanted = (part: string) => only.length === 0 || only.includes(part);
 const rows: Row[] = [];
 
 must([process.execPath, "scripts/build.ts"]);
-if (["start", "action", "actions", "poll"].some(wanted)) {
+if (["start", "action", "actions", "poll", "monitor"].some(wanted)) {
   must(["scripts/lab", "up", "--hosts", "1"]);
   must(["scripts/lab", "guest"]);
   const tree = join(openTemporary("onevirt-bench-"), "remotes");
   try {
     must(["scripts/lab", "tree", tree]);
-    must(["dist/onevirt", "remotes", "install", "--tree", tree, "--backup", `${tree}-backup`]);
+    must(["dist/onevirt", "remotes", "install", "--tree", tree, "--actions", "--monitoring", "--backup", `${tree}-backup`]);
     must(["scripts/lab", "sync", "hosta", tree]);
     if (wanted("start")) rows.push(...onHost("start"));
     if (wanted("action")) must(["scripts/lab", "density", "hosta", "1"]), rows.push(...onHost("action"));
     if (wanted("actions")) rows.push(...onLinuxGuest("actions"));
     for (const count of wanted("poll") ? ["1", "50", "100"] : []) must(["scripts/lab", "density", "hosta", count]), rows.push(...onHost("poll"));
+    if (wanted("monitor")) must(["scripts/lab", "density", "hosta", "100"]), compileFloor(), rows.push(...onHost("monitor"));
   } finally {
     must(["scripts/lab", "density", "hosta", "0"]);
     if (!process.env.ONEVIRT_KEEP_LAB) must(["scripts/lab", "down"]);
     rmSync(join(tree, ".."), { recursive: true, force: true });
   }
 }
-for (const file of readdirSync("scripts/bench.d").filter((name) => !["rows.ts", "host.ts", "host-actions.ts"].includes(name) && name.endsWith(".ts"))) {
-  if (!wanted(file.replace(".ts", ""))) continue;
+for (const file of readdirSync("scripts/bench.d").filter((name) => !["rows.ts", "host.ts", "host-actions.ts", "host-monitor.ts"].includes(name) && name.endsWith(".ts"))) {
+  if (!wanted(file.replace(".ts", "")) && !(file === "simulated.ts" && wanted("monitor"))) continue;
   const part = (await import(`./bench.d/${file}`)) as { readonly bench?: () => Promise<readonly Row[]> };
   rows.push(...((await part.bench?.()) ?? []));
 }
@@ -42,6 +43,18 @@ function onHost(part: string): readonly Row[] {
   const { exitCode, stdout } = Bun.spawnSync(["scripts/lab", "exec", "hosta", `${bun} /srv/onevirt/scripts/bench.d/host.ts ${part}`], { stdout: "pipe", stderr: "inherit" });
   if (exitCode !== 0) throw new Error(`the part ${part} failed`);
   return JSON.parse(stdout.toString()) as Row[];
+}
+
+/** The C program that makes the bare calls, where the host finds it. */
+function compileFloor(): void {
+  const program = join(openTemporary("onevirt-floor-"), "floor");
+  try {
+    must([Bun.which("gcc") ?? "gcc", "-O2", "-o", program, "scripts/bench.d/floor.c", "-lvirt"]);
+    const { exitCode } = Bun.spawnSync(["scripts/lab", "rootexec", "hosta", "cat > /var/tmp/one/onevirt-floor && chmod 755 /var/tmp/one/onevirt-floor"], { stdin: Bun.file(program) });
+    if (exitCode !== 0) throw new Error("the C program was not copied");
+  } finally {
+    rmSync(join(program, ".."), { recursive: true, force: true });
+  }
 }
 
 /** A part that needs a guest with an agent, and a drive for a CD-ROM. */

@@ -1,6 +1,7 @@
 // Runs on a host of the lab as oneadmin; prints the rows as JSON. Arguments: which part.
 import { readFileSync, rmSync } from "node:fs";
 import { actions } from "./host-actions.ts";
+import { monitor } from "./host-monitor.ts";
 import { compete, measure, median, type Row } from "./rows.ts";
 
 const EXECUTABLE = "/var/tmp/one/onevirt/onevirt-x86_64";
@@ -8,9 +9,10 @@ const LAUNCHERS = "/var/tmp/one/vmm/kvm";
 const URI = "qemu:///system";
 const ROUNDS = 21;
 
-const parts: Readonly<Record<string, () => readonly Row[]>> = { start, action, actions: withAgent, poll };
+const parts: Readonly<Record<string, () => readonly Row[] | Promise<readonly Row[]>>> = { start, action, actions: withAgent, poll, monitor };
 
-console.log(JSON.stringify((parts[process.argv[2] ?? ""] as () => readonly Row[])()));
+console.log(JSON.stringify(await parts[process.argv[2] ?? ""]?.()));
+process.exit(0); // threads of libvirt still wait
 
 /** What starting costs. */
 function start(): readonly Row[] {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { DATASTORE, Guest, type Host, type HostSettings, lab, on, rootOn, settingsOn, syncedTree, until } from "../support/lab.ts";
+import { countOf, travel, withoutProgress, WRITER } from "../support/travel.ts";
 import type { Result } from "../support/executable-tree.ts";
 
 const MINUTE = 60_000;
@@ -15,17 +16,13 @@ const configure = (options = "", more: { readonly protocol?: string; readonly co
 
 const document = (shared: boolean) =>
   `<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>${guest.directory}</DISK_TARGET_PATH><VM><ID>${VMID}</ID><TEMPLATE/></VM><DATASTORE><BASE_PATH>${DATASTORE}</BASE_PATH><TEMPLATE><SHARED><![CDATA[${shared ? "YES" : "NO"}]]></SHARED></TEMPLATE></DATASTORE></VMM_DRIVER_ACTION_DATA>`;
-/** Progress is told only of migrations that take long: which do depends on the machine. */
-const withoutProgress = ({ stderr, ...result }: Result): Result => ({ ...result, stderr: stderr.replace(/^INFO: migrate: Migration of "[^"]*": \d+ s: .*\n/gm, "") });
 const migrateTold = (from: Host, to: Host, { shared = true } = {}): Promise<Result> => guest.call(from, "migrate", [guest.uuid, to, from, String(VMID), from], document(shared));
 const migrate = async (from: Host, to: Host, options: { readonly shared?: boolean } = {}): Promise<Result> => withoutProgress(await migrateTold(from, to, options));
 const sides = async () => ({ hosta: await guest.state("hosta"), hostb: await guest.state("hostb") });
 const ON_A = { hosta: "running", hostb: "gone" };
 const ON_B = { hosta: "gone", hostb: "running" };
 
-/** The guest counts in memory and on its disk, every 0.1 s. */
-const WRITER = "(i=0; while :; do i=$((i+1)); echo $i > /run/count; printf '%-16s' $i | dd of=/dev/vda bs=16 count=1 conv=fsync 2>/dev/null; sleep 0.1; done) >/dev/null 2>&1 &";
-const count = async (host: Host) => Number(await guest.inside(host, "cat /run/count"));
+const count = (host: Host) => countOf(guest, host);
 /** Changes memory faster than any limit that these tests set. */
 const dirty = (host: Host) => guest.inside(host, "(while :; do dd if=/dev/urandom of=/run/dirt bs=1M count=48 2>/dev/null; done) >/dev/null 2>&1 & echo $! > /run/dirty.pid");
 
@@ -88,16 +85,7 @@ afterAll(async () => {
 describe.each(["qemu+ssh", "qemu+tcp"])("migrate over %s", (protocol) => {
   test("three in a row, there and back, of a guest that writes and answers: nothing is lost", async () => {
     await configure("", { protocol });
-    const hosts = ["hosta", "hostb"] as const;
-    for (let round = 0; round < 3; round++) {
-      const [from, to] = [hosts[round % 2] ?? "hosta", hosts[(round + 1) % 2] ?? "hostb"];
-      const before = await count(from);
-      expect(await migrate(from, to)).toEqual(DONE);
-      expect(await sides()).toEqual(to === "hostb" ? ON_B : ON_A);
-      const after = await count(to);
-      await until("the guest goes on writing", async () => (await count(to)) > after, 10);
-      expect(after).toBeGreaterThanOrEqual(before);
-    }
+    expect(await travel(guest, 3, migrate)).toEqual(["hostb", "hosta", "hostb"]);
     expect(await migrate("hostb", "hosta")).toEqual(DONE);
   }, 3 * MINUTE);
 });
