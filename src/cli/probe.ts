@@ -7,9 +7,12 @@ import { DEFAULT_DATASTORE_LOCATION, DEFAULT_PERIODS } from "../core/monitor-con
 import type { Context } from "../core/ports.ts";
 import { logLine } from "../core/report.ts";
 import { systemClock } from "../host/clock.ts";
+import { openTracer } from "../host/trace.ts";
+import type { Thread } from "../libvirt/worker-call.ts";
 import type { Probe, ProbeRequest } from "../probes/probe.ts";
 import { findProbe, probeFor, probes } from "../probes/table.ts";
 import { stdinWithin } from "../stdin.ts";
+import { startThread } from "../thread.ts";
 
 const USAGE = `Usage: onevirt probe CATEGORY/NAME [DRIVER HOST_ID HOST_NAME]
        onevirt probe collectd/NAME [${COLLECTD_USAGE}]`;
@@ -40,10 +43,19 @@ async function runProbe(name: string, host: readonly string[]): Promise<string> 
   if (looksOnly && probe.effect) throw new OnevirtError("BAD_ARGUMENT", `it does more than report: ${probe.effect}`, { hint: "name driver, number and name of the host to run it as the agent does" });
   const request = looksOnly ? byHand() : probe.category === "collectd" ? byRunProbes(host) : await byAgent(host);
   const tree = findTree(process.env, process.execPath);
-  const surroundings: Surroundings = { tree, trace: process.env.ONEVIRT_TRACE, tracer: undefined, generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, name, text)) } };
+  const trace = process.env.ONEVIRT_TRACE;
+  const surroundings: Surroundings = { tree, trace, tracer: openTracer(trace), thread: ahead(probe, trace), generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, name, text)) } };
   const { settings } = await readSettings(surroundings);
   using context = contextOf(settings, surroundings, { readOnly: false, limitSeconds: probe.limitSeconds });
   return await (await probe.load()).run(request, looksOnly ? onlyLooking(context) : context);
+}
+
+/** States are asked for often, and wait for libvirt only: its thread loads it while this one reads code and configuration. */
+function ahead({ category }: Probe, trace: string | undefined): Thread | undefined {
+  if (category !== "vm/status") return undefined;
+  const thread = startThread();
+  thread.postMessage({ prepare: true, trace });
+  return thread;
 }
 
 /** By name, or by the file of a launcher. */

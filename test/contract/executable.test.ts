@@ -153,6 +153,14 @@ describe("processes spawned", () => {
     expect(await count(tree, action, args)).toBe(0);
   });
 
+  test.each(["vm/status/state", "vm/monitor/poll"])("by the probe %s: none", async (probe) => {
+    using tree = new ExecutableTree();
+    const trace = join(tree.root, "trace");
+    const { exitCode } = await run([EXECUTABLE, "probe", probe, "kvm", "7", "host"], { env: { ONEVIRT_TREE: tree.root, ONEVIRT_TRACE: trace } });
+    const lines = readFileSync(trace, "utf8").split("\n");
+    expect({ exitCode, traced: lines.length > 1, spawned: lines.filter((line) => / process \d/.test(line)) }).toEqual({ exitCode: 0, traced: true, spawned: [] });
+  });
+
   test("with shell code in kvmrc: bash, once", async () => {
     using tree = new ExecutableTree({ kvmrc: 'X=test\nif true; then LIBVIRT_URI="$X:///default"; fi\n' });
     expect(await count(tree, "reset", ["test"])).toBe(1);
