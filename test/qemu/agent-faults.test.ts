@@ -103,7 +103,7 @@ afterAll(async () => {
 }, 2 * MINUTE);
 afterEach(() => {
   const off = front.of("STATE_VM").flatMap(({ text }) => [...text.matchAll(/ID="(\d+)".*STATE="POWEROFF"/g)].map(([, id]) => Number(id)));
-  expect({ off: off.filter((id) => !ended.has(id)), undecodable: front.undecodable }).toEqual({ off: [], undecodable: 0 });
+  expect({ off: off.filter((id) => [...IDS, HOSTILE].includes(id) && !ended.has(id)), undecodable: front.undecodable }).toEqual({ off: [], undecodable: 0 });
 });
 
 describe("the agent behind run_monitord_client", () => {
@@ -239,18 +239,21 @@ describe("faults of the front-end", () => {
 
   test("connections are taken and never read: beacons go on, a large message is given up, and all arrives when somebody reads", async () => {
     front.mute = true;
-    // A stranger's probe that has much to say, dropped where administrators drop theirs.
-    await on("hosta", `printf '#!/bin/sh\\nhead -c 9000000 /dev/urandom | base64 -w 0\\n' > ${LARGE}.new; chmod 755 ${LARGE}.new; mv ${LARGE}.new ${LARGE}.sh`);
     const since = performance.now();
-    await virsh(`suspend one-${CALM}`);
-    await until("it was given up", async () => (await on("hosta", "grep -c 'STATE_VM was not sent: the front-end did not take the message' /var/tmp/one_db/agent.log")).exitCode === 0, 25);
-    const beacon = await next("BEACON_HOST", "a beacon has come", () => true, 5);
-    await on("hosta", `rm ${LARGE}.sh`);
-    front.listenAgain();
+    try {
+      // A stranger's probe that has much to say, dropped where administrators drop theirs.
+      await on("hosta", `cat > ${LARGE}.new && chmod 755 ${LARGE}.new && mv ${LARGE}.new ${LARGE}.sh`, "#!/bin/sh\nprintf 'NOISE=\"'; head -c 5000000 /dev/urandom | base64 -w 0; echo '\"'\n");
+      await virsh(`suspend one-${CALM}`);
+      await until("it was given up", async () => (await on("hosta", "grep -c 'STATE_VM was not sent: the front-end did not take the message' /var/tmp/one_db/agent.log")).exitCode === 0, 30);
+      expect((await next("BEACON_HOST", "a beacon has come", () => true, 5)).status).toBe("SUCCESS");
+    } finally {
+      await on("hosta", `rm ${LARGE}.sh`);
+      front.listenAgain();
+    }
     await until("SUSPENDED has come", async () => states(CALM, since).at(-1)?.state === "SUSPENDED", 20);
     await virsh(`resume one-${CALM}`);
     await until("RUNNING has come", async () => states(CALM, since).at(-1)?.state === "RUNNING", 5);
-    expect([beacon.status, front.undecodable > 0]).toEqual(["SUCCESS", true]);
+    expect(front.undecodable).toBeGreaterThan(0);
     front.undecodable = 0;
   }, MINUTE);
 });
