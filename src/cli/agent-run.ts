@@ -9,7 +9,6 @@ import { HostFiles } from "../host/files.ts";
 import { MonitorSocket } from "../host/monitor-socket.ts";
 import type { AgentIdentity } from "../host/other-agents.ts";
 import { endPrograms, probeFiles, runProbe } from "../host/probe-files.ts";
-import { giveCodeBack } from "../host/resident-memory.ts";
 import { SeriesDatabases } from "../host/series.ts";
 import { BufferedSeries } from "../host/series-buffer.ts";
 import { AgentFiles } from "./agent-files.ts";
@@ -19,7 +18,7 @@ import { every, identityOf, isUpstreamWanted, lendThreads } from "./resident-pro
 /** systemd-tmpfiles removes what nobody has touched for long (monitoring.md 14). */
 const KEEP_AGAIN_MS = 12 * 3600 * 1000;
 
-/** How often is looked whether the executable was replaced, this agent is not wanted, or its log or its memory too large. */
+/** How often is looked whether the executable was replaced, this agent is not wanted, or its log too long. */
 const LOOK_MS = 60_000;
 
 const STDERR = 2;
@@ -84,7 +83,6 @@ function look(identity: AgentIdentity, configuration: string, end: () => void): 
   const started = identityOf(process.execPath);
   return () => {
     trimLog(STDERR);
-    giveCodeBack(process.execPath);
     if (isUpstreamWanted(identity.tree, identity.driver, "monitord-client_control.sh")) return end();
     const now = identityOf(process.execPath);
     if (now !== undefined && now !== started) startNext(identity, configuration);

@@ -1,4 +1,4 @@
-import { dlopen, type Pointer } from "bun:ffi";
+import { dlopen } from "bun:ffi";
 
 /** The functions of the C library that neither the runtime nor node's modules offer. */
 const FUNCTIONS = {
@@ -6,8 +6,6 @@ const FUNCTIONS = {
   flock: { args: ["i32", "i32"], returns: "i32" },
   // int sigprocmask(int how, const sigset_t *set, sigset_t *oldset)
   sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
-  // int madvise(void *addr, size_t length, int advice)
-  madvise: { args: ["ptr", "usize", "i32"], returns: "i32" },
 } as const;
 
 /** flock(2) operations. */
@@ -15,8 +13,6 @@ const LOCK_EXCLUSIVE = 2;
 const LOCK_NOT_BLOCKING = 4;
 
 const SIG_SETMASK = 2;
-
-const MADV_DONTNEED = 4;
 
 let loaded: ReturnType<typeof load> | undefined;
 
@@ -28,11 +24,6 @@ export function tryLock(fd: number): boolean {
 /** Sets which signals this thread holds back; `mask` is at least as large as the C library's sigset_t (128 bytes on Linux). */
 export function setSignalMask(mask: Uint8Array): void {
   libc().sigprocmask(SIG_SETMASK, mask, null);
-}
-
-/** Gives the pages of a mapping back. Only for one that nobody writes to: what is needed again comes from its file. */
-export function giveBack(address: number, length: number): void {
-  libc().madvise(address as Pointer, BigInt(length), MADV_DONTNEED);
 }
 
 function libc() {
