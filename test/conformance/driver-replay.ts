@@ -1,8 +1,11 @@
 import { DriverProcess } from "../fixtures/driver-process.ts";
 import { DriverWorld } from "../fixtures/driver-world.ts";
 import type { ScriptCall } from "../fixtures/driver-world.ts";
+import { eventually, processesWith } from "../fixtures/driver-processes.ts";
+import { converse } from "./driver-converse.ts";
+import { execrcOf, isOld } from "./driver-front-end.ts";
 import { PathMap } from "./driver-paths.ts";
-import { expectedLines } from "./driver-rules.ts";
+import { documentOf, requestsOf, textsOf } from "./driver-requests.ts";
 import type { Scenario } from "./driver-scenario.ts";
 
 /** What our driver did with a recorded conversation, in the paths of the recording. */
@@ -11,6 +14,8 @@ export interface Replay {
   readonly calls: readonly ScriptCall[];
   readonly connections: readonly (readonly string[])[];
   readonly status: number;
+  /** Processes that were there after the driver's end. */
+  readonly left: readonly string[];
 }
 
 /** Scripts that exist wherever a driver of their kind exists: names of the contract (driver-protocol.md 7.2, 11.2, 15). */
@@ -21,35 +26,31 @@ const SCRIPTS = {
   datastore: ["backup", "backup_cancel"],
 } as const;
 
-/** As shipped (driver-protocol.md 1.2, 16). */
-const LIVE_SNAPSHOTS = {
-  kvm: ["qcow2", "shared", "ceph", "ssh", "local", "lvm_thin", "lvm", "netapp", "purefa"],
-  qemu: ["qcow2", "shared", "ceph", "ssh", "local", "netapp"],
-  lxc: ["qcow2", "shared", "ceph", "ssh", "local", "lvm_thin", "lvm"],
-} as const;
-const EXECRC = `LIVE_DISK_SNAPSHOTS="${Object.entries(LIVE_SNAPSHOTS).flatMap(([vmm, tms]) => tms.map((tm) => `${vmm}-${tm}`)).join(" ")}"
-VNMAD_LOCAL_ACTIONS="elastic-post elastic-clean"
-`;
-const EXECRC_5 = 'LIVE_DISK_SNAPSHOTS="kvm-qcow2 kvm-ceph"\n';
-
 /** Runs one scenario. */
 export async function replay(scenario: Scenario): Promise<Replay> {
-  using world = new DriverWorld({ readsStdin: !scenario.name.includes("v5.") });
+  using world = new DriverWorld({ readsStdin: !isOld(scenario) });
   const paths = new PathMap(world.root);
   furnish(world, scenario, paths);
   const driver = new DriverProcess(world, [scenario.arguments]);
   try {
     await converse(driver, world, scenario, paths);
     const status = await driver.exited;
+    const left = await leftOf(world);
     const connections = world.connections().map((words) => words.map((word) => paths.toRecorded(word)));
-    return { lines: driver.lines.map((line) => paths.toRecorded(line)), calls: world.calls().map((call) => paths.call(call)), connections, status };
+    return { lines: driver.lines.map((line) => paths.toRecorded(line)), calls: world.calls().map((call) => paths.call(call)), connections, status, left };
   } finally {
     driver.kill();
   }
 }
 
+/** Processes that outlive the driver, after the moment that a killed one takes to go. */
+async function leftOf(world: DriverWorld): Promise<readonly string[]> {
+  await eventually("no process is left", () => processesWith(world.root).length === 0).catch(() => undefined);
+  return processesWith(world.root);
+}
+
 function furnish(world: DriverWorld, scenario: Scenario, paths: PathMap): void {
-  world.write("etc/vmm_exec/vmm_execrc", scenario.name.includes("v5.") ? EXECRC_5 : EXECRC);
+  world.write("etc/vmm_exec/vmm_execrc", execrcOf(scenario));
   const absent = absentPaths(scenario);
   const late = lateScripts(scenario);
   for (const script of scriptNames(scenario)) {
@@ -89,43 +90,19 @@ function lateScripts({ calls, copies, callsBeforeCopy, stdout }: Scenario): (scr
   return (script) => !early.has(script);
 }
 
-/** Deployment files with the text that the script was recorded to read; a file that could not be opened is not there. */
+/** Deployment files, each with the text that its script was recorded to read; a file that could not be opened is not there. */
 function deploymentFiles(scenario: Scenario): readonly { readonly file: string; readonly text: string }[] {
-  const read = scenario.calls.find(({ path }) => path.endsWith("/deploy"));
-  const text = read ? (read.host === "LOCAL" ? Buffer.from(read.stdin, "base64").toString("utf8") : read.stdin.replace(/\n$/, "")) : "<domain><name>one-7</name></domain>\n";
-  const files = scenario.stdin.flatMap((line) => messageTexts(line, "LOCAL_DEPLOYMENT_FILE")).filter((file) => /\/deployment\.\d+$/.test(file));
-  return files.filter((file) => !scenario.stdout.some((line) => line.includes(`Cannot open deployment file ${file}`))).map((file) => ({ file, text }));
+  const deploys = requestsOf(scenario).filter(({ action, fate }) => action === "DEPLOY" && fate !== "silent");
+  return deploys.flatMap(({ line }) => {
+    const [file = "", remote = ""] = ["LOCAL_DEPLOYMENT_FILE", "REMOTE_DEPLOYMENT_FILE"].map((element) => textsOf(documentOf(line), element)[0]);
+    const isThere = file.startsWith("/var/lib/one/") && !scenario.stdout.some((each) => each.includes(`Cannot open deployment file ${file}`));
+    return isThere ? [{ file, text: deploymentText(scenario, [file, remote]) }] : [];
+  });
 }
 
-/** Texts of an element in the message of a request line. */
-export function messageTexts(line: string, element: string): readonly string[] {
-  const text = Buffer.from(/\S+$/.exec(line)?.[0] ?? "", "base64").toString("utf8");
-  return [...text.matchAll(new RegExp(`<${element}>(?:<!\\[CDATA\\[)?([^<\\]]*)`, "g"))].map((found) => found[1] ?? "");
-}
-
-/** Texts of an element in the first message of a scenario. */
-export function firstMessage(scenario: Scenario): (element: string) => readonly string[] {
-  const line = scenario.stdin.find((each) => / PF\S+$/.test(each)) ?? "";
-  return (element) => messageTexts(line, element);
-}
-
-/** Says the recorded lines: everything at once, but a cancel only when something runs, and FINALIZE when the answers are there. */
-async function converse(driver: DriverProcess, world: DriverWorld, scenario: Scenario, paths: PathMap): Promise<void> {
-  const last = scenario.stdin.lastIndexOf("FINALIZE");
-  const results = expectedLines(scenario).lines.filter((line) => !/^(?:LOG|INIT) /.test(line)).length;
-  for (const line of scenario.stdin.slice(0, last < 0 ? undefined : last)) {
-    if (/^DRIVER_CANCEL/i.test(line)) await someStarted(driver, world);
-    driver.send(`${paths.request(line)}\n`);
-    if (line === "INIT") await driver.until("the answer to INIT", (lines) => lines.length > 0);
-  }
-  const inFlight = scenario.name.includes("finalize");
-  if (!inFlight) await driver.waitForResults(results);
-  driver.send("FINALIZE\n");
-  if (!inFlight) driver.endInput();
-}
-
-/** Until a script was called, or all requests so far are answered: what is cancelled then is what was cancelled in the recording. */
-async function someStarted(driver: DriverProcess, world: DriverWorld): Promise<void> {
-  const end = performance.now() + 5000;
-  while (world.calls().length === 0 && driver.results().length === 0 && performance.now() < end) await Bun.sleep(20);
+/** What the script was given that has one of these files as its first argument. */
+function deploymentText({ calls }: Scenario, files: readonly string[]): string {
+  const read = calls.find(({ path, arguments: [first = ""] }) => path.includes("/vmm/") && first !== "" && files.includes(first));
+  if (!read) return "<domain><name>one-7</name></domain>\n";
+  return read.host === "LOCAL" ? Buffer.from(read.stdin, "base64").toString("utf8") : read.stdin.replace(/\n$/, "");
 }
