@@ -106,10 +106,21 @@ class Scanner {
 
   /** The rest of a value after its opening quote; `\"` stands for a quote, also when another backslash stands before it. */
   quoted(name: string): string {
-    const at = this.position();
-    const inner = this.#match(/(?:\\"|[^"])*(?=")/y) ?? "";
-    if (!this.take('"')) this.fail(`the quote of ${name} is never closed`, at);
-    return inner.replaceAll('\\"', '"');
+    const begin = this.#offset;
+    const end = this.#closingQuote(begin);
+    if (end === undefined) this.fail(`the quote of ${name} is never closed`);
+    this.#offset = end + 1;
+    return this.text.slice(begin, end).replaceAll('\\"', '"');
+  }
+
+  /** The first quote without a backslash before it, else the last one. No regular expression: values may have megabytes. */
+  #closingQuote(begin: number): number | undefined {
+    let last: number | undefined;
+    for (let at = this.text.indexOf('"', begin); at >= 0; at = this.text.indexOf('"', at + 1)) {
+      if (at === begin || this.text[at - 1] !== "\\") return at;
+      last = at;
+    }
+    return last;
   }
 
   bare(name: string): string {

@@ -1,7 +1,7 @@
 import { Deadline } from "../core/deadline.ts";
 import { hasCode, messageOf, type OnevirtError } from "../core/errors.ts";
 import { isLauncher } from "../core/launcher.ts";
-import type { Context, DomainStatus, LifecycleEvent } from "../core/ports.ts";
+import type { Context, DomainStatus, LifecycleEvent, LockHolder } from "../core/ports.ts";
 import { remember } from "../monitor/remember.ts";
 import { type Absence, type LedgerRow, pass, type Seen } from "../monitor/state-ledger.ts";
 import { vmIdOf, vmStateOf } from "../monitor/vm-state.ts";
@@ -41,6 +41,12 @@ const stopped = new Map<string, number>();
 /** Domains whose end was begun while an action had their lock: the action answers for it, also when it has ended before the next pass. */
 const acted = new Set<string>();
 
+/** When VMs were seen locked last, by UUID and by name; monotonic ms. */
+const locked = new Map<string, number>();
+
+/** An action hears of the end when we do, and may have given its lock back before we look. */
+const LOCK_MEMORY_MS = 10_000;
+
 let source: "libvirt" | "processes" = "libvirt";
 
 /** Who answered the last pass. */
@@ -49,12 +55,12 @@ export function stateSource(): "libvirt" | "processes" {
 }
 
 /** Remembers an event for the next pass. Locks are looked at now: an action may give its lock back a moment after the end of the VM. */
-export function noteEvent({ uuid, name, kind, detail }: LifecycleEvent, { locks }: Pick<Context, "locks">): void {
+export function noteEvent({ uuid, name, kind, detail }: LifecycleEvent, context: Pick<Context, "locks" | "clock">): void {
   if (kind === "started") {
     stopped.delete(uuid);
     acted.delete(uuid);
   }
-  if (kind === "shutdown" || kind === "stopped") if (locks.holder(uuid) ?? locks.holder(name)) acted.add(uuid);
+  if ((kind === "shutdown" || kind === "stopped") && wasLocked([uuid, name], context)) acted.add(uuid);
   if (kind === "stopped") stopped.set(uuid, detail);
 }
 
@@ -75,6 +81,7 @@ export function startOver(hostId: number, context: Context): void {
   const rows = known.filter((row) => row.state !== "POWEROFF").map(({ uuid, id, state, missing }) => ({ uuid, id, state, missing, since: LONG_AGO }));
   stopped.clear();
   acted.clear();
+  locked.clear();
   keep(hostId, { rows, lastSync: LONG_AGO }, context);
 }
 
@@ -101,8 +108,22 @@ export async function run({ hostId, configuration }: ProbeRequest, context: Cont
 }
 
 /** Whether an action brings a VM into being just now. */
-export function birth({ locks }: Context): boolean {
-  return locks.holders().some(({ action }) => BIRTHS.has(action));
+export function birth(context: Context): boolean {
+  return lookAtLocks(context).some(({ action }) => BIRTHS.has(action));
+}
+
+/** The actions at work now; their VMs are remembered for a while. */
+function lookAtLocks({ locks, clock }: Pick<Context, "locks" | "clock">): readonly LockHolder[] {
+  const now = clock.monotonicMs();
+  const holders = locks.holders();
+  for (const key of holders.flatMap(({ uuid, name }) => [uuid, name])) locked.set(key, now);
+  for (const [key, at] of locked) if (now - at > LOCK_MEMORY_MS) locked.delete(key);
+  return holders;
+}
+
+function wasLocked(keys: readonly string[], context: Pick<Context, "locks" | "clock">): boolean {
+  lookAtLocks(context);
+  return keys.some((key) => locked.has(key));
 }
 
 /** Events of VMs that have been reported, or are none of ours, mean nothing any more. */

@@ -51,6 +51,11 @@ describe("parseTemplate()", () => {
     parseTemplate("ATTRIBUTE = [ KEY = \"value\" ]\n".repeat(20_000), "t");
     expect(performance.now() - started).toBeLessThan(3000);
   });
+
+  test("parseTemplate() called the quote of a value of some megabytes unclosed", () => {
+    const value = `${"x".repeat(8_000_000)}\\" y`;
+    expect(parseTemplate(`A="${value}"\n`, "x")).toEqual([expect.objectContaining({ name: "A", value: value.replace('\\"', '"') })]);
+  });
 });
 
 test("lastOfEachName() lets a second definition remove the first completely", () =>

@@ -84,6 +84,21 @@ describe("vm/status", () => {
     expect(after).toEqual(["", "", "", "", "", line(1, A, "POWEROFF")]);
   });
 
+  test("vm/status reported an end at once whose action had heard of it first and had given its lock back", async () => {
+    using world = given({ domains: VMS });
+    await look(world);
+    const release = world.locks.hold(A, "one-1", "shutdown");
+    await look(world);
+    release();
+    world.hypervisor.end(A);
+    endOf(world, A, 1);
+    const soon = await look(world);
+    world.hypervisor.end(B);
+    world.clock.pass(11_000);
+    endOf(world, B, 1);
+    expect([soon, await look(world)]).toEqual(["", line(2, B, "POWEROFF")]);
+  });
+
   test("vm/status does not hurry while upstream's scripts are switched on: they take no lock", async () => {
     using world = given({ domains: VMS, files: { "/etc/onevirt/off": "" } });
     await look(world);
