@@ -231,7 +231,8 @@ describe("rows 10 to 16, limits and repetition", () => {
     await eventually("the script runs", () => world.calls().length === 1);
     const began = performance.now();
     expect(await driver.finish()).toBe(0);
-    expect(performance.now() - began).toBeLessThan(9500);
+    // oned kills what is there after 10 s (driver-protocol.md 2.2).
+    expect(performance.now() - began).toBeLessThan(10_000);
     await eventually("no process is left", () => processesWith(world.root).length === 0);
   });
 });

@@ -8,6 +8,9 @@ import { DriverWorld } from "../fixtures/driver-world.ts";
 
 setDefaultTimeout(60_000);
 
+/** oned's patience after its end of the conversation (driver-protocol.md 2.2). */
+const ONED_KILLS_AFTER_MS = 10_000;
+
 let world: DriverWorld;
 let driver: DriverProcess;
 
@@ -75,12 +78,12 @@ describe("scripts", () => {
 
   test("a background process that holds the output delays nothing", async () => {
     start("-t 15 -r 0 -l resize kvm -p");
-    for (const script of ["shutdown", "resize"]) world.behave(`vmm/kvm/${script}`, { body: "sleep 20 & echo said" });
-    const began = performance.now();
+    for (const script of ["shutdown", "resize"]) world.behave(`vmm/kvm/${script}`, { body: "sleep 300 & echo said" });
     expect(await answer(requestLine("SHUTDOWN", 7))).toBe("SHUTDOWN SUCCESS 7 said");
     expect(await answer(requestLine("RESIZE", 8))).toBe("RESIZE SUCCESS 8 said");
-    expect(performance.now() - began).toBeLessThan(10_000);
-    for (const line of processesWith(world.root).filter((each) => each.includes("sleep 20"))) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+    const holders = processesWith(world.root).filter((each) => each.includes("sleep 300"));
+    for (const line of holders) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+    expect(holders.length).toBe(2);
   });
 
   test.each(["bash", "dash", "sh"])("every byte of stdin arrives through %s", async (shell) => {
@@ -184,7 +187,7 @@ describe("oned", () => {
     driver.endInput();
     const began = performance.now();
     expect(await driver.exited).toBe(0);
-    expect(performance.now() - began).toBeLessThan(9_500);
+    expect(performance.now() - began).toBeLessThan(ONED_KILLS_AFTER_MS);
     await nothingLeft();
   });
 

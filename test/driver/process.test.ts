@@ -22,16 +22,37 @@ afterEach(async () => {
   world[Symbol.dispose]();
 });
 
+/** Milliseconds from the start of the process to its first line, which is the answer to INIT. */
+async function startMs(words: string): Promise<number> {
+  const began = performance.now();
+  driver = new DriverProcess(world, [words]);
+  driver.send("INIT\n");
+  await driver.until("INIT", (lines) => lines.length > 0);
+  const taken = performance.now() - began;
+  await driver.finish();
+  return taken;
+}
+
 describe("start", () => {
-  test("INIT is answered alone, within a second, also when work comes with it", async () => {
+  test("INIT is answered alone, also when work comes with it", async () => {
     driver = new DriverProcess(world, ["-t 15 -r 0 kvm -p"]);
-    const began = performance.now();
     driver.send(`INIT\n${requestLine("RESIZE", 7)}`);
     await driver.until("INIT", (lines) => lines.length > 0);
     expect(driver.lines[0]).toBe("INIT SUCCESS - -");
-    expect(performance.now() - began).toBeLessThan(1000);
     expect(await driver.waitForResults(1)).toEqual(["RESIZE SUCCESS 7 -"]);
     expect(await driver.finish()).toBe(0);
+  });
+
+  test("INIT is answered within a second, or in no more than twice what a start costs that is refused at once", async () => {
+    // A busy machine only ever adds time: one start in time shows that the driver waits for nothing.
+    const tries: string[] = [];
+    for (let left = 5; left > 0; left -= 1) {
+      const floor = await startMs("-i kvm");
+      const taken = await startMs("-t 15 -r 0 kvm -p");
+      tries.push(`${Math.round(taken)} ms beside ${Math.round(floor)} ms`);
+      if (taken < Math.max(1000, 2 * floor)) return;
+    }
+    throw new Error(`Every start was late: ${tries.join(", ")}`);
   });
 
   test.each([["-t 0 kvm", "-t needs a number above 0"], ["-i kvm", 'unknown option "-i"'], ["-p", "the name of the hypervisor directory is missing"]])("%s cannot start, and oned hears why", async (words, reason) => {
@@ -69,7 +90,7 @@ describe("start", () => {
 
   test("a session whose script was ended is not handed on", async () => {
     world.behave("vmm/kvm/resize", { body: 'case $2 in 1) exec sleep 30 ;; esac' });
-    driver = new DriverProcess(world, ["-t 15 -w 1 kvm"]);
+    driver = new DriverProcess(world, ["-t 15 -w 3 kvm"]);
     driver.send(requestLine("RESIZE", 1) + requestLine("RESIZE", 2));
     const results = await driver.waitForResults(2);
     expect(results.map((line) => line.split(" ").slice(0, 3).join(" ")).toSorted()).toEqual(["RESIZE FAILURE 1", "RESIZE SUCCESS 2"]);
