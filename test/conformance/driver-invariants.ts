@@ -1,5 +1,5 @@
 import type { Replay } from "./driver-replay.ts";
-import { isAction, isEndedInFlight, requestIds, requestsOf } from "./driver-requests.ts";
+import { documentOf, isAction, isEndedInFlight, requestIds, requestsOf } from "./driver-requests.ts";
 import type { Request } from "./driver-requests.ts";
 import type { Scenario } from "./driver-scenario.ts";
 
@@ -10,7 +10,7 @@ export function violations(scenario: Scenario, replay: Replay): readonly string[
   return [
     ...(begin.test(replay.lines[0] ?? "") ? [] : [`begins with ${JSON.stringify(replay.lines[0])}`]),
     ...replay.lines.slice(1).filter((line) => !isWellFramed(line, scenario)).map((line) => `badly framed: ${JSON.stringify(line)}`),
-    ...(starts ? badlyAnswered(scenario, replay) : []),
+    ...(starts ? [...badlyAnswered(scenario, replay), ...wronglyGranted(scenario, replay)] : []),
     ...(replay.status === (starts ? 0 : 255) ? [] : [`exit status ${replay.status}`]),
     ...replay.left.map((line) => `left behind: ${line}`),
   ];
@@ -37,6 +37,12 @@ function badlyAnswered(scenario: Scenario, { lines }: Replay): readonly string[]
     const found = lines.filter((line) => new RegExp(`^${key.replace(" ", " (?:SUCCESS|FAILURE) ")} `).test(line)).length;
     return found < least || found > most ? [`${found} results for ${key}, not ${least === most ? least : `${least} to ${most}`}`] : [];
   });
+}
+
+/** Successes of requests that cannot be read: another form, or no document of an action (driver-protocol.md 3.1). */
+function wronglyGranted(scenario: Scenario, { lines }: Replay): readonly string[] {
+  const unreadable = requestsOf(scenario).filter(({ fate, line }) => fate === "refused" || (fate === "silent" && !documentOf(line).includes("<VMM_DRIVER_ACTION_DATA>")));
+  return unreadable.filter(({ action, id }) => lines.some((each) => each.startsWith(`${action} SUCCESS ${id} `))).map((request) => `cannot be read, and succeeds: ${keyOf(request)}`);
 }
 
 function keyOf({ action, id }: Request): string {

@@ -105,6 +105,12 @@ describe("nothing passes whatever happens", () => {
     expect(violations(asked, { ...well, ...change })).toEqual([text]);
   });
 
+  test("a request that cannot be read must not succeed", () => {
+    const unreadable = scenario({ stdin: ["INIT", "RESIZE  1 AAAA", "FINALIZE"], stdout: ["INIT SUCCESS - -"] });
+    expect(violations(unreadable, { ...well, lines: ["INIT SUCCESS - -", "RESIZE SUCCESS 1 -"] })).toEqual(["cannot be read, and succeeds: RESIZE 1"]);
+    expect(violations(unreadable, { ...well, lines: ["INIT SUCCESS - -", "RESIZE FAILURE 1 x"] })).toEqual([]);
+  });
+
   test("a difference needs a rule that may touch its line", () => {
     const recorded = scenario({ stdin: [line("CANCEL", 1)], stdout: ["INIT SUCCESS - -", "LOG I 1 ExitCode: 0", "CANCEL SUCCESS 1 a"] });
     const ours = { lines: ["INIT SUCCESS - -", "CANCEL SUCCESS 1 b"] };
