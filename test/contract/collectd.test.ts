@@ -16,6 +16,9 @@ const STOP_PROBES = '#!/bin/sh\ncd "$(dirname "$0")/$1.d" || exit 1\nfor each in
 /** As the control of upstream ends whom it finds. */
 const UPSTREAM_STOP = 'pid=$(cat /tmp/one-collectd-client.pid); tr "\\0" " " < "/proc/$pid/cmdline" | grep -q collectd-client && kill "$pid"';
 
+/** A checkout below /tmp is still seen there. */
+const OWN_PLACES = 'mount --bind "$1" /mnt; mount -t tmpfs tmpfs /tmp; mount -t tmpfs tmpfs /var/tmp; mkdir -p "$1"; mount --bind /mnt "$1"; echo ready; exec sleep 600';
+
 let tree: string;
 let space: Bun.Subprocess;
 let server: Awaited<ReturnType<typeof listen>>;
@@ -29,7 +32,7 @@ beforeAll(async () => {
   write("im/kvm-probes.d/sick.sh", "#!/bin/sh\necho lost\nexit 3\n");
   write("im/kvm-probes.d/old.sh.rpmsave", "#!/bin/sh\necho OLD=1\n");
   mkdirSync(join(tree, "datastores/7"), { recursive: true });
-  space = Bun.spawn(["unshare", "--mount", "--propagation", "private", "sh", "-ec", "mount -t tmpfs tmpfs /tmp; mount -t tmpfs tmpfs /var/tmp; echo ready; exec sleep 600"], { stdout: "pipe" });
+  space = Bun.spawn(["unshare", "--mount", "--propagation", "private", "sh", "-ec", OWN_PLACES, "sh", tree], { stdout: "pipe" });
   for await (const _line of space.stdout as ReadableStream<Uint8Array>) break;
 });
 beforeEach(async () => {
@@ -53,7 +56,7 @@ describe("the client of 5.x", () => {
     const reports = [await server.next(), await server.next()];
     expect(reports.map(({ words, text }) => [words, text.includes("VM_POLL=YES"), text.includes("SITE="), text.includes("HYPERVISOR=kvm")] as unknown)).toEqual([[["MONITOR", "SUCCESS", "3"], true, true, true], [["MONITOR", "SUCCESS", "3"], true, true, true]]);
     await until(() => clients().length === 1); // a process that becomes a probe is for a moment a copy of ours
-    expect([(await inside([join(tree, "im/stop_probes"), "kvm"])).code, clients(), (await inside(["ls", "/tmp"])).out] as unknown[]).toEqual([0, [], ""]);
+    expect([(await inside([join(tree, "im/stop_probes"), "kvm"])).code, clients(), (await inside(["sh", "-c", "ls /tmp | grep one-"])).out] as unknown[]).toEqual([0, [], ""]);
   }, 60_000);
 
   test("has its pid where SIGHUP comes from, and reports at once", async () => {

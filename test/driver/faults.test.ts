@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { NIC, messageXml, requestLine } from "../fixtures/driver-message.ts";
 import { DriverProcess } from "../fixtures/driver-process.ts";
@@ -112,7 +113,7 @@ describe("connections", () => {
     world.write("ssh.ts", SSH_OF_TWO_PROCESSES.replaceAll("ROOT", world.root));
     world.behave("vmm/kvm/shutdown", { body: "echo partial >&2; sleep 60 & sleep 60" });
     driver.send(requestLine("SHUTDOWN", 7));
-    await eventually("the script runs", () => world.calls().length === 1);
+    await eventually("what the script says has come over", () => existsSync(`${world.root}/copied`));
     process.kill(Number(await Bun.file(`${world.root}/ssh.pid`).text()), "SIGKILL");
     expect(await driver.waitForResults(1)).toEqual(["SHUTDOWN FAILURE 7 partial Error connecting to node1"]);
     await eventually("the host ended the script", () => processesWith(world.root).filter((line) => line.includes("sleep 60")).length === 0);
@@ -234,7 +235,7 @@ const words = process.argv.slice(2).filter((word, at, all) => word !== "-o" && a
 await Bun.write("ROOT/ssh.pid", String(process.pid));
 // Its own session, and pipes that only this process holds: when it dies, the other side sees the end of its input.
 const remote = Bun.spawn(["setsid", "env", "OV_HOST=" + words[0], ...words.slice(1)], { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
-const copy = async (from, to) => { for await (const chunk of from) await Bun.write(to, chunk); };
+const copy = async (from, to) => { for await (const chunk of from) { await Bun.write(to, chunk); if (Buffer.from(chunk).includes("partial")) await Bun.write("ROOT/copied", ""); } };
 void copy(remote.stdout, Bun.stdout);
 void copy(remote.stderr, Bun.stderr);
 for await (const chunk of Bun.stdin.stream()) { remote.stdin.write(chunk); await remote.stdin.flush(); }
