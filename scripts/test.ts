@@ -1,5 +1,6 @@
-// Runs all tests in order of cost and prints one closing line `N passed, N failed`. `--fast` stops before everything that needs a hypervisor.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+// Runs all tests and prints one closing line `N passed, N failed`. Groups that need the executable run beside those that need nothing, the
+// hypervisor's afterwards and alone. `--fast` stops before everything that needs an executable or a hypervisor.
+import { chmodSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -39,7 +40,9 @@ try {
     step("types", ["node_modules/.bin/tsc", "--noEmit", "-p", "."]);
     step("generated files", [process.execPath, "scripts/gen.ts", "--check"]);
   }
-  for (const group of GROUPS.filter(({ name, fast: isFast }) => (only.length > 0 ? only.includes(name) : !fast || isFast))) runGroup(group);
+  const wanted = GROUPS.filter(({ name, fast: isFast }) => (only.length > 0 ? only.includes(name) : !fast || isFast));
+  await Promise.all([inTurn(wanted.filter(({ needs }) => needs === undefined)), inTurn(wanted.filter(({ needs }) => needs === "executable"))]);
+  await inTurn(wanted.filter(({ needs }) => needs === "lab"));
 } finally {
   rmSync(reports, { recursive: true, force: true });
 }
@@ -56,14 +59,18 @@ function step(name: string, command: readonly string[]): void {
   console.log(`== ${name}: ${exitCode === 0 ? "passed" : "FAILED"} in ${elapsed(start)}`);
 }
 
-function runGroup(group: Group): void {
+async function inTurn(groups: readonly Group[]): Promise<void> {
+  for (const group of groups) await runGroup(group);
+}
+
+async function runGroup(group: Group): Promise<void> {
   const paths = group.paths.filter((path) => existsSync(path));
   if (paths.length === 0) return;
   const start = performance.now();
   console.log(`== ${group.name}: ${paths.join(" ")}`);
   if (group.needs && !prepare(group)) return;
   try {
-    count(group.name, bunTest(group.name, paths));
+    count(group.name, await bunTest(group, paths));
   } finally {
     if (group.needs === "lab" && !process.env.ONEVIRT_KEEP_LAB) shell(["scripts/lab", "down"]);
   }
@@ -80,10 +87,14 @@ function prepare({ name, needs }: Group): boolean {
   return ready;
 }
 
-function bunTest(name: string, paths: readonly string[]): { readonly exitCode: number; readonly report: string } {
+/** Groups that run beside others are printed when they have ended; that of the hypervisor as it goes. */
+async function bunTest({ name, needs }: Group, paths: readonly string[]): Promise<{ readonly exitCode: number; readonly report: string }> {
   const report = join(reports, `${name}.xml`);
+  const output = join(reports, `${name}.log`);
+  const to = needs === "lab" ? "inherit" : openSync(output, "w");
   const command = [process.execPath, "test", "--timeout", "60000", "--reporter=junit", `--reporter-outfile=${report}`, ...paths.map((path) => `./${path}`)];
-  const { exitCode } = Bun.spawnSync(command, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CI: process.env.CI ?? "", TMPDIR: scratch } });
+  const exitCode = await Bun.spawn(command, { stdio: ["ignore", to, to], env: { ...process.env, CI: process.env.CI ?? "", TMPDIR: scratch } }).exited;
+  if (typeof to === "number") closeSync(to), console.log(readFileSync(output, "utf8"));
   return { exitCode, report };
 }
 
