@@ -5,8 +5,9 @@ export interface LedgerRow {
   readonly uuid: string;
   readonly id: number;
   readonly state: VmState;
-  /** Passes in which it was not seen. */
+  /** Passes in which it was not seen, and when the last of them was. */
   readonly missing: number;
+  readonly missedAt?: number;
   /** When it was first seen. */
   readonly since: number;
   /** When its state is to be said once more, because OpenNebula may have ignored it. */
@@ -32,6 +33,8 @@ export interface Observation {
   readonly sync: boolean;
   /** Passes after which plain absence is believed (probe_db.conf, times_missing). */
   readonly timesMissing: number;
+  /** Seconds from one of those passes to the next: events make passes come in between, and those count for nothing. */
+  readonly periodSeconds: number;
 }
 
 export interface Report {
@@ -41,6 +44,9 @@ export interface Report {
 
 /** oned ignores what it hears of a VM that came to RUNNING less than 30 s ago (monitoring.md 10.2); then it has to hear it again. */
 const DEAF_SECONDS = 35;
+
+/** A pass at the end of a period may come a little early. */
+const NEARLY = 0.8;
 
 /** One pass over the ledger (monitoring.md 7.2): what is reported, and what is remembered; a row that stays is the same object. A VM is POWEROFF only when it is certain, or absent for long. */
 export function pass(rows: readonly LedgerRow[], observation: Observation): Report {
@@ -71,7 +77,7 @@ function update(row: LedgerRow | undefined, { uuid, id, state }: Seen, now: numb
   return changed || repeats || sync ? { row: next, change: { uuid, id, state } } : { row: next };
 }
 
-function miss(row: LedgerRow, { absence, now, sync, timesMissing }: Observation): Step {
+function miss(row: LedgerRow, { absence, now, sync, timesMissing, periodSeconds }: Observation): Step {
   const stays = (next: LedgerRow): Step => (sync ? { row: next, change: row } : { row: next });
   if (row.state === "POWEROFF") return repeatOnce(row, now, sync);
   switch (absence(row.uuid)) {
@@ -80,7 +86,9 @@ function miss(row: LedgerRow, { absence, now, sync, timesMissing }: Observation)
     case "held": return stays({ ...row, missing: 0 });
     case "alive":
     case "unsure": return stays(row);
-    case "absent": return row.missing >= timesMissing ? powerOff(row, now) : stays({ ...row, missing: row.missing + 1 });
+    case "absent":
+      if (row.missedAt !== undefined && now - row.missedAt < periodSeconds * NEARLY) return stays(row);
+      return row.missing >= timesMissing ? powerOff(row, now) : stays({ ...row, missing: row.missing + 1, missedAt: now });
   }
 }
 

@@ -100,7 +100,7 @@ export async function run({ hostId, configuration }: ProbeRequest, context: Cont
   const sync = "domains" in listed && due && !(mayWait && (before || birth(context)));
   const seen = "domains" in listed ? managed(listed.domains) : stillRunning(kept?.rows ?? [], context);
   const { timesMissing } = readLedgerSettings(context);
-  const { rows, changes } = pass(kept?.rows ?? [], { seen, now, sync, timesMissing, absence: absenceIn(context, kept?.rows ?? [], "domains" in listed ? undefined : listed.error) });
+  const { rows, changes } = pass(kept?.rows ?? [], { seen, now, sync, timesMissing, periodSeconds: configuration.periods.STATE_VM, absence: absenceIn(context, kept?.rows ?? [], "domains" in listed ? undefined : listed.error) });
   const next: Kept = { rows, lastSync: sync ? now : (kept?.lastSync ?? LONG_AGO), ...(sync || dueSince === undefined ? {} : { dueSince }) };
   if (!isKept(next, kept)) keep(hostId, next, context);
   forgetEvents(rows, changes);

@@ -84,6 +84,7 @@ beforeAll(async () => {
   mkdirSync(join(tree, "etc/im/kvm-probes.d"), { recursive: true });
   writeFileSync(join(tree, "etc/im/kvm-probes.d/guestagent.conf"), `:enabled: true\n:commands:\n  :vm_qemu_ping: "one-$vm_id '{\\"execute\\":\\"guest-ping\\"}' --timeout 3"\n`);
   writeFileSync(join(tree, "etc/im/kvm-probes.d/pci.conf"), ":filter:\n");
+  writeFileSync(join(tree, "etc/im/kvm-probes.d/probe_db.conf"), ":obsolete: 720\n:times_missing: 5\n"); // as the packages have it
   await lab("sync", "hosta", tree);
   await rootOn("hosta", `rm -f /var/tmp/one_db/onevirt/*.json; mkdir -p ${PLACE}/100 ${PLACE}/101 && echo ssh > ${PLACE}/101/.monitor && chown -R oneadmin ${PLACE}`);
   halted = await Promise.all(IDS.map(haltedGuest));
@@ -284,8 +285,7 @@ describe("at the end", () => {
   test("an early end was told again 35 s after the VM was first seen, and the end that an action answered for only after long absence", async () => {
     await until("the second POWEROFF has come", async () => states(EARLY).some(({ at, state }) => state === "POWEROFF" && at >= startedAt + 35_000), 40);
     const held = states(HELD, ended.get(HELD)).filter(({ state }) => state === "POWEROFF");
-    expect(held.map(({ at }) => at - (ended.get(HELD) ?? 0) > 8000)).toContain(true);
-    expect(held.every(({ at }) => at - (ended.get(HELD) ?? 0) > 8000)).toBe(true);
+    expect({ told: held.length > 0, early: held.filter(({ at }) => at - (ended.get(HELD) ?? 0) < 7000) }).toEqual({ told: true, early: [] }); // five periods of 2 s
   }, MINUTE);
 
   test("a base64 configuration serves as well, the agent before is ended, and stop_monitord_client leaves nothing behind", async () => {

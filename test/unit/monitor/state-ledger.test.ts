@@ -7,7 +7,7 @@ const see = (state: VmState = "RUNNING", uuid = "u") => ({ uuid, id: 7, state })
 
 /** One pass at second 100, and what it says and keeps. */
 function look(rows: readonly LedgerRow[], { seen = [], absence = "absent", now = 100, sync = false }: { seen?: readonly ReturnType<typeof see>[]; absence?: Absence; now?: number; sync?: boolean }) {
-  const report = pass(rows, { seen, now, sync, timesMissing: 5, absence: () => absence });
+  const report = pass(rows, { seen, now, sync, timesMissing: 5, periodSeconds: 5, absence: () => absence });
   return { says: report.changes.map(({ state }) => state), keeps: report.rows };
 }
 
@@ -18,8 +18,8 @@ describe("pass()", () => {
 
   test("pass() believes plain absence after five passes, and keeps the last state until then", () => {
     let rows: readonly LedgerRow[] = [row()];
-    const said = Array.from({ length: 7 }, () => {
-      const { says, keeps } = look(rows, {});
+    const said = Array.from({ length: 7 }, (_, index) => {
+      const { says, keeps } = look(rows, { now: 100 + index * 5 });
       rows = keeps;
       return says.join();
     });

@@ -13,6 +13,8 @@ const CONF = "/var/tmp/one/etc/im/kvm-probes.d/probe_db.conf";
 const given = ({ files, ...more }: Given = {}) => givenAny({ files: { [CANCEL]: "#!/bin/sh\n# Launcher of onevirt: …", [CONF]: ":obsolete: 720\n:times_missing: 5\n", ...files }, ...more });
 const request = { driver: "kvm", hostId: 3, hostName: "h", configuration: { datastoreLocation: "/d", periods: DEFAULT_PERIODS } } as const;
 const look = (world: World) => run(request, world);
+/** The same, a period later. */
+const lookLater = (world: World) => (world.clock.pass(DEFAULT_PERIODS.STATE_VM * 1000), look(world));
 const line = (id: number, uuid: string, state: string) => `VM = [ ID="${id}", DEPLOY_ID="${uuid}",  STATE="${state}" ]\n`;
 const SYNC = "SYNC_STATE=yes\nMISSING_STATE=POWEROFF\n";
 const endOf = (world: World, uuid: string, detail: number) => noteEvent({ uuid, name: "", kind: "stopped", detail }, world);
@@ -67,7 +69,7 @@ describe("vm/status", () => {
     const held = await look(world);
     release();
     const after = [];
-    for (let passes = 0; passes < 6; passes++) after.push(await look(world));
+    for (let passes = 0; passes < 6; passes++) after.push(await lookLater(world));
     expect([held, after]).toEqual(["", ["", "", "", "", "", line(1, A, "POWEROFF")]]);
   });
 
@@ -80,7 +82,7 @@ describe("vm/status", () => {
     world.hypervisor.end(A);
     endOf(world, A, 1);
     const after = [];
-    for (let passes = 0; passes < 6; passes++) after.push(await look(world));
+    for (let passes = 0; passes < 6; passes++) after.push(await lookLater(world));
     expect(after).toEqual(["", "", "", "", "", line(1, A, "POWEROFF")]);
   });
 
@@ -178,8 +180,18 @@ describe("vm/status", () => {
     }
     down.hypervisor.fails("list", "LIBVIRT_UNREACHABLE", { times: 6 });
     hung.hypervisor.fails("list", "TIMED_OUT", { times: 6 });
-    const say = async (world: World) => (await Array.fromAsync({ length: 6 }, () => look(world))).join("");
+    const say = async (world: World) => (await Array.fromAsync({ length: 6 }, () => lookLater(world))).join("");
     expect([await say(down), await say(hung)]).toEqual([line(1, A, "POWEROFF"), ""]);
+  });
+
+  test("vm/status counted each pass that an event had asked for as a period without the VM", async () => {
+    using world = given({ domains: VMS });
+    await look(world);
+    world.clock.pass(60_000);
+    await look(world);
+    world.hypervisor.end(A);
+    const said = await Array.fromAsync({ length: 20 }, () => (world.clock.pass(100), look(world)));
+    expect(said.join("")).toBe("");
   });
 
   test.each([
@@ -190,7 +202,7 @@ describe("vm/status", () => {
     world.clock.pass(60_000);
     await look(world);
     world.hypervisor.end(A);
-    const said = await Array.fromAsync({ length: passes }, () => look(world));
+    const said = await Array.fromAsync({ length: passes }, () => lookLater(world));
     expect(said).toEqual([...Array.from({ length: passes - 1 }, () => ""), line(1, A, "POWEROFF")]);
   });
 
