@@ -1,5 +1,5 @@
-// Runs all tests and prints one closing line `N passed, N failed`. Groups that need the executable run beside those that need nothing, the
-// hypervisor's afterwards and alone. `--fast` stops before everything that needs an executable or a hypervisor.
+// Runs all tests and prints one closing line `N passed, N failed`. Two tracks run beside each other, the hypervisor's tests afterwards and
+// alone. `--fast` runs what takes a minute and needs no hypervisor.
 import { chmodSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,16 +9,18 @@ interface Group {
   /** Folders and files for bun test; those that do not exist are left out. */
   readonly paths: readonly string[];
   readonly needs?: "executable" | "lab";
+  /** Groups of one track run one after the other; the tracks take about the same time. */
+  readonly track: "first" | "second" | "alone";
   readonly fast?: true;
 }
 
 const GROUPS: readonly Group[] = [
-  { name: "units", fast: true, paths: ["test/unit", "test/golden", "test/layers.test.ts", "test/dependencies.test.ts", "test/specification.test.ts"] },
-  { name: "libvirt", fast: true, paths: ["test/libvirt"] },
-  { name: "conformance", fast: true, paths: ["test/conformance"] },
-  { name: "executable", needs: "executable", paths: ["test/contract"] },
-  { name: "driver", needs: "executable", paths: ["test/driver"] },
-  { name: "hypervisor", needs: "lab", paths: ["test/qemu"] },
+  { name: "units", track: "first", fast: true, paths: ["test/unit", "test/golden", "test/layers.test.ts", "test/dependencies.test.ts", "test/specification.test.ts"] },
+  { name: "libvirt", track: "first", fast: true, paths: ["test/libvirt"] },
+  { name: "conformance", track: "second", fast: true, paths: ["test/conformance"] },
+  { name: "executable", track: "second", needs: "executable", paths: ["test/contract"] },
+  { name: "driver", track: "first", paths: ["test/driver"] },
+  { name: "hypervisor", track: "alone", needs: "lab", paths: ["test/qemu"] },
 ];
 
 const top = join(import.meta.dir, "..");
@@ -41,8 +43,9 @@ try {
     step("generated files", [process.execPath, "scripts/gen.ts", "--check"]);
   }
   const wanted = GROUPS.filter(({ name, fast: isFast }) => (only.length > 0 ? only.includes(name) : !fast || isFast));
-  await Promise.all([inTurn(wanted.filter(({ needs }) => needs === undefined)), inTurn(wanted.filter(({ needs }) => needs === "executable"))]);
-  await inTurn(wanted.filter(({ needs }) => needs === "lab"));
+  const [first, second, alone] = (["first", "second", "alone"] as const).map((track) => wanted.filter((group) => group.track === track));
+  await Promise.all([first, second].map((groups) => inTurn(groups ?? [])));
+  await inTurn(alone ?? []);
 } finally {
   rmSync(reports, { recursive: true, force: true });
 }
