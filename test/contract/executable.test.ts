@@ -167,6 +167,25 @@ describe("processes spawned", () => {
   });
 });
 
+describe("the module of the time series", () => {
+  /** Modules of the runtime that it compiles, which it prints when it is asked to. */
+  const loaded = (text: string) => ["node:fs", "bun:sqlite"].filter((name) => text.includes(`${name}#`));
+  const env = (tree: ExecutableTree) => ({ ONEVIRT_TREE: tree.root, BUN_JSC_dumpGeneratedBytecodes: "1" });
+
+  test.each([["reset", ["test"]], ["deploy", ["FILE", "h", "7", "h"]]])("is not loaded by %s: it would take 3 ms of its start", async (action, args) => {
+    using tree = new ExecutableTree();
+    const { exitCode, stdout, stderr } = await tree.run(action, args.map((each) => each.replace("FILE", tree.deploymentFile)), { env: env(tree), stdin: testDomain() });
+    expect({ exitCode, loaded: loaded(stdout + stderr) }).toEqual({ exitCode: 0, loaded: ["node:fs"] });
+  });
+
+  test("is loaded by who keeps a series", async () => {
+    using tree = new ExecutableTree();
+    const kept = 'mount -t tmpfs tmpfs /var/tmp; "$@" && head -c 15 /var/tmp/one_db/host.db'; // not among the series of this host
+    const { exitCode, stdout, stderr } = await run(["unshare", "-m", "sh", "-c", kept, "sh", EXECUTABLE, "probe", "host/monitor/linux_usage", "kvm", "7", "host"], { env: env(tree) });
+    expect({ exitCode, loaded: loaded(stdout + stderr), kept: stdout.endsWith("SQLite format 3") }).toEqual({ exitCode: 0, loaded: ["node:fs", "bun:sqlite"], kept: true });
+  });
+});
+
 describe("npm run build", () => {
   test("gives the same bytes again", async () => {
     const before = Bun.hash(await Bun.file(EXECUTABLE).bytes());
