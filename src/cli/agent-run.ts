@@ -4,6 +4,7 @@ import type { AgentWorld } from "../agent/ports.ts";
 import { readMonitorConfiguration } from "../codec/monitor-configuration.ts";
 import { decodeDocument } from "../codec/stdin-document.ts";
 import { contextOf, readSettings, type Surroundings } from "../context.ts";
+import type { Log } from "../core/ports.ts";
 import { trimLog } from "../host/agent-log.ts";
 import { HostFiles } from "../host/files.ts";
 import { MonitorSocket } from "../host/monitor-socket.ts";
@@ -13,12 +14,13 @@ import { SeriesDatabases } from "../host/series.ts";
 import { BufferedSeries } from "../host/series-buffer.ts";
 import { AgentFiles } from "./agent-files.ts";
 import { surround } from "./agent-surroundings.ts";
-import { every, identityOf, isUpstreamWanted, lendThreads } from "./resident-process.ts";
+import { every, isInForeground, isUpstreamWanted, lendThreads } from "./resident-process.ts";
+import { Successor } from "./successor.ts";
 
 /** systemd-tmpfiles removes what nobody has touched for long (monitoring.md 14). */
 const KEEP_AGAIN_MS = 12 * 3600 * 1000;
 
-/** How often is looked whether the executable was replaced, this agent is not wanted, or its log too long. */
+/** How often is looked whether the executable was replaced, this agent is not wanted, or its log too long; SIGHUP makes it look at once. */
 const LOOK_MS = 60_000;
 
 const STDERR = 2;
@@ -29,9 +31,12 @@ export async function runAgent(identity: AgentIdentity): Promise<number> {
   process.on("SIGUSR1", () => agent?.refreshSystem()); // before our pid can be read: a signal would end us
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   process.on("SIGTERM", end); // nothing that a pass is waiting for needs to be waited for
+  let look = (): void => undefined; // a look before the first answer would leave nobody to give one
+  process.on("SIGHUP", isInForeground() ? end : () => look());
   const text = decodeDocument(await Bun.stdin.text(), "the monitoring configuration");
   const configuration = await readMonitorConfiguration(text, process.env.SSH_CLIENT);
   const surroundings = surround();
+  const looking = looks(identity, text, surroundings.log, end);
   const files = new AgentFiles(text, configuration, new HostFiles(), surroundings.log);
   files.clearNames();
   files.keep();
@@ -40,8 +45,11 @@ export async function runAgent(identity: AgentIdentity): Promise<number> {
     using socket = await MonitorSocket.open(configuration.address, configuration.port);
     using _resident = lendThreads(surroundings.log);
     agent = new Agent({ ...identity, configuration }, configuration, { transport: socket, filesOf: (category) => programs(identity, category, text), contextFor: contexts.contextFor });
-    const answer = await Promise.race([agent.firstAnswer(), ended]);
-    if (answer) await report(agent, answer, ended, [every(LOOK_MS, look(identity, text, end)), every(KEEP_AGAIN_MS, () => files.keep())]);
+    const answer = await Promise.race([agent.firstAnswer(), ended.then(() => undefined)]);
+    if (answer === undefined) return 0;
+    console.log(answer);
+    (look = looking)();
+    await report(agent, ended, [every(LOOK_MS, look), every(KEEP_AGAIN_MS, () => files.keep())]);
     return 0;
   } finally {
     endPrograms();
@@ -49,8 +57,7 @@ export async function runAgent(identity: AgentIdentity): Promise<number> {
   }
 }
 
-async function report(agent: Agent, answer: string, ended: Promise<void>, timers: readonly ReturnType<typeof setInterval>[]): Promise<void> {
-  console.log(answer);
+async function report(agent: Agent, ended: Promise<void>, timers: readonly ReturnType<typeof setInterval>[]): Promise<void> {
   await Promise.race([agent.run(), ended]);
   agent.stop();
   for (const timer of timers) clearInterval(timer);
@@ -78,17 +85,14 @@ function programs({ tree, driver, hostId, hostName }: AgentIdentity, category: s
   return probeFiles(directory).map((file) => ({ file, run: () => runProbe([join(directory, file), driver, String(hostId), hostName], join(tree, "im", `${driver}.d`), configuration) }));
 }
 
-/** One look at what may have changed. A new executable under our name: the next agent is started from it, and ends this one. */
-function look(identity: AgentIdentity, configuration: string, end: () => void): () => void {
-  const started = identityOf(process.execPath);
+/** Looks at what may have changed. A new executable under our name: the next agent is started from it, and ends this one. */
+function looks({ tree, driver, hostId, hostName }: AgentIdentity, configuration: string, log: Log, end: () => void): () => void {
+  // What it complains of belongs into this one's log: its own begins with its agent.
+  const start = () => Bun.spawn({ cmd: [process.execPath, "agent", "start", driver, String(hostId), hostName], stdin: Buffer.from(configuration), stdout: "ignore", stderr: "inherit", detached: true });
+  const successor = new Successor(process.execPath, start, log);
   return () => {
     trimLog(STDERR);
-    if (isUpstreamWanted(identity.tree, identity.driver, "monitord-client_control.sh")) return end();
-    const now = identityOf(process.execPath);
-    if (now !== undefined && now !== started) startNext(identity, configuration);
+    if (isUpstreamWanted(tree, driver, "monitord-client_control.sh")) return end();
+    successor.look();
   };
-}
-
-function startNext({ driver, hostId, hostName }: AgentIdentity, configuration: string): void {
-  Bun.spawn({ cmd: [process.execPath, "agent", "start", driver, String(hostId), hostName], stdin: Buffer.from(configuration), stdout: "ignore", stderr: "ignore", detached: true }).unref();
 }

@@ -14,7 +14,8 @@ The resident process that reports this host to onemonitord, and lends its libvir
   stop DRIVER HOST_ID HOST_NAME    end it, and upstream's agent too
   status [--json]                  loops, age of each report, messages sent and failed, events seen
 
-DRIVER is kvm or qemu.`;
+DRIVER is kvm or qemu. Signals: SIGUSR1 reports the host's facts at once. SIGHUP looks at once, as it does each minute,
+whether its executable was replaced (the new one takes over) or /etc/onevirt/off asks for upstream's agent (it ends).`;
 
 /** `onevirt agent …`, also as run_monitord_client and stop_monitord_client (monitoring.md 3). */
 export async function agentMain(argv: readonly string[]): Promise<number> {

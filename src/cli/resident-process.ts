@@ -15,8 +15,8 @@ const SWITCH = "/etc/onevirt/off";
 const TURN_SECONDS = 10;
 
 /** Whether upstream's agent is wanted, and there: ours ends then, and the front-end starts the other when it hears nothing. */
-export function isUpstreamWanted(tree: string, driver: string, control: string): boolean {
-  return existsSync(SWITCH) && existsSync(join(tree, "im", `${driver}.d`, `upstream-${control}`));
+export function isUpstreamWanted(tree: string, driver: string, control: string, off = SWITCH): boolean {
+  return existsSync(off) && (statSync(join(tree, "im", `${driver}.d`, `upstream-${control}`), { throwIfNoEntry: false })?.size ?? 0) > 0; // as the launcher decides it
 }
 
 /** Two starts at once would leave two processes: each waits for the other while it ends what was there. Whoever waits in vain, or can lock nothing, goes on. */
@@ -36,6 +36,11 @@ export function lendThreads(log: Log): Disposable {
     log.log("WARN", `Actions cannot borrow the libvirt threads of the agent: ${messageOf(error)}`);
     return { [Symbol.dispose]: () => undefined };
   }
+}
+
+/** Whether somebody sees what it says: then SIGHUP means that the terminal is gone. An agent that was started by `start` has none, and a session of its own. */
+export function isInForeground(): boolean {
+  return process.stdout.isTTY === true || process.stderr.isTTY === true;
 }
 
 /** Work at a period, which does not keep the process alive. */
