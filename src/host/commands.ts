@@ -37,6 +37,7 @@ async function execute(argv: readonly string[], deadline: Deadline, stdin: strin
     return { exitCode: exitCodeOf(child), stdout: stdout.text(), stderr: stderr.text() };
   } finally {
     clearTimeout(timer);
+    for (const each of [stdout, stderr]) each.stop();
   }
 }
 
@@ -75,19 +76,22 @@ export interface Captured {
   readonly closed: Promise<void>;
   /** What has come so far. */
   text(): string;
+  /** Closes our end, which is open as long as anybody holds the other one: what a program leaves behind would cost a descriptor each time. */
+  stop(): void;
 }
 
 /** Reads a stream to its end, so that nobody has to wait for us, and keeps the beginning. */
 export function capture(stream: ReadableStream<Uint8Array>): Captured {
   const chunks: Uint8Array[] = [];
   let size = 0;
+  const reader = stream.getReader();
   const read = async () => {
-    for await (const chunk of stream) {
-      if (size < MAX_OUTPUT) chunks.push(chunk.subarray(0, MAX_OUTPUT - size));
-      size += chunk.length;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (size < MAX_OUTPUT) chunks.push(next.value.subarray(0, MAX_OUTPUT - size));
+      size += next.value.length;
     }
   };
-  return { closed: read(), text: () => Buffer.concat(chunks).toString("utf8") };
+  return { closed: read(), text: () => Buffer.concat(chunks).toString("utf8"), stop: () => void reader.cancel().catch(() => undefined) };
 }
 
 /** scripts_common.sh's environment: the C locale and the system's programs first. Nothing that would turn our own executable into plain Bun. */

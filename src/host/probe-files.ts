@@ -24,8 +24,8 @@ export async function runProbe(argv: readonly string[], cwd: string, stdin: stri
   const child = Bun.spawn({ cmd: [...argv], cwd, env: cleanEnvironment(), stdin: Buffer.from(stdin), stdout: "pipe", stderr: "pipe", detached: true });
   running.add(child.pid);
   const timer = setTimeout(() => endGroup(child.pid), limitMs);
+  const [stdout, stderr] = [capture(child.stdout), capture(child.stderr)];
   try {
-    const [stdout, stderr] = [capture(child.stdout), capture(child.stderr)];
     const exitCode = await child.exited;
     // What it left behind may hold the pipes open: what was said until then counts.
     await Promise.race([Promise.all([stdout.closed, stderr.closed]), Bun.sleep(GRACE_MS)]);
@@ -33,6 +33,7 @@ export async function runProbe(argv: readonly string[], cwd: string, stdin: stri
   } finally {
     clearTimeout(timer);
     running.delete(child.pid);
+    for (const each of [stdout, stderr]) each.stop();
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endPrograms, probeFiles, runProbe } from "../../../src/host/probe-files.ts";
@@ -28,6 +28,16 @@ test("runProbe() waited for ever for what a program left behind", async () => {
   const { directory, path } = program("echo said; setsid sleep 100 & echo $! > left");
   expect(await runProbe([path], directory, "")).toEqual({ exitCode: 0, stdout: "said\n", stderr: "" });
   process.kill(Number(readFileSync(join(directory, "left"), "utf8")), "SIGKILL");
+});
+
+/** The limit of open files of an agent that runs for months would be reached in days. */
+test("two descriptors stayed open for each program that had left another behind", async () => {
+  const { directory, path } = program("setsid sleep 100 & echo $! >> left");
+  await runProbe([path], directory, "");
+  const before = readdirSync("/proc/self/fd").length;
+  await Promise.all(Array.from({ length: 4 }, () => runProbe([path], directory, "")));
+  while (readdirSync("/proc/self/fd").length > before) await Bun.sleep(5); // the runtime closes them a moment later
+  for (const pid of readFileSync(join(directory, "left"), "utf8").trim().split("\n")) process.kill(Number(pid), "SIGKILL");
 });
 
 test("runProbe() took all that a program printed; now it keeps 8 MiB", async () => {
