@@ -66,6 +66,7 @@ export class Agent {
   #events = 0;
   #listening = false;
   #stopped = false;
+  readonly #end = Promise.withResolvers<void>();
   #startedMs: number;
 
   constructor(
@@ -107,9 +108,12 @@ export class Agent {
     this.#loopOf("host/system")?.ask();
   }
 
+  /** Ends the loops, and keeps the time of the last message for the agent that follows. */
   stop(): void {
     this.#stopped = true;
+    this.#end.resolve();
     for (const loop of this.#loops) loop.stop();
+    remember(STATUS_NAME, this.#status(), this.#context);
   }
 
   async #pass(row: Row): Promise<void> {
@@ -169,13 +173,13 @@ export class Agent {
       }
       this.#listening = false;
       this.#loopOf("vm/status")?.ask();
-      if (!this.#stopped) await clock.sleep(LISTEN_AGAIN_MS);
+      if (!this.#stopped) await Promise.race([clock.sleep(LISTEN_AGAIN_MS), this.#end.promise]);
     }
   }
 
+  /** One wait, however long: each look at a promise leaves something with it, and this one is kept for months. */
   async #untilLost({ lost }: LifecycleWatch): Promise<void> {
-    const end = lost.then(() => true);
-    while (!this.#stopped && !(await Promise.race([end, this.#context.clock.sleep(LISTEN_AGAIN_MS).then(() => false)]))) continue;
+    await Promise.race([lost, this.#end.promise]);
   }
 
   #hear(event: LifecycleEvent): void {

@@ -43,18 +43,21 @@ export function readStatus(state: StateStore): AgentStatus | undefined {
 const LATE_BEACONS = 3;
 
 /** Whether the agent still writes what it says of itself. One that was written after now is of a clock that has gone back. */
-export function isCurrent({ writtenAt, loops }: AgentStatus, nowMs: number): boolean {
-  const beaconSeconds = loops.find(({ category }) => category === "host/beacon")?.periodSeconds ?? 0;
-  return nowMs - Date.parse(writtenAt) <= LATE_BEACONS * beaconSeconds * 1000;
+export function isCurrent(status: AgentStatus, nowMs: number): boolean {
+  return nowMs - Date.parse(status.writtenAt) <= LATE_BEACONS * beaconSeconds(status) * 1000;
 }
 
-/** A status is written with each beacon; so long after it a message may have been sent. */
+function beaconSeconds({ loops }: AgentStatus): number {
+  return loops?.find(({ category }) => category === "host/beacon")?.periodSeconds ?? 0;
+}
+
+/** A status is written with each beacon; so long after it a message may have been sent, or twice a longer period of the beacon. */
 const AFTER_STATUS_SECONDS = 60;
 
 /** Before what time no message may seem to come: onemonitord drops what is older than what it has, and a clock may have gone back since (monitoring.md 2.4). */
 export function notBefore(state: StateStore, hostId: number, nowMs: number): number {
   const known = readStatus(state);
-  return known?.hostId === hostId && known.latestMessage > nowMs / 1000 ? known.latestMessage + AFTER_STATUS_SECONDS : 0;
+  return known?.hostId === hostId && known.latestMessage > nowMs / 1000 ? known.latestMessage + Math.max(AFTER_STATUS_SECONDS, 2 * beaconSeconds(known)) : 0;
 }
 
 /** VMs that the statistics pass by for now (monitor/block-stats.ts). */

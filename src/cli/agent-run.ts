@@ -13,7 +13,7 @@ import { endPrograms, probeFiles, runProbe } from "../host/probe-files.ts";
 import { SeriesDatabases } from "../host/series.ts";
 import { BufferedSeries } from "../host/series-buffer.ts";
 import { AgentFiles } from "./agent-files.ts";
-import { surround } from "./agent-surroundings.ts";
+import { configurationFromStdin, surround } from "./agent-surroundings.ts";
 import { every, isInForeground, isUpstreamWanted, lendThreads } from "./resident-process.ts";
 import { Successor } from "./successor.ts";
 
@@ -33,7 +33,7 @@ export async function runAgent(identity: AgentIdentity): Promise<number> {
   process.on("SIGTERM", end); // nothing that a pass is waiting for needs to be waited for
   let look = (): void => undefined; // a look before the first answer would leave nobody to give one
   process.on("SIGHUP", isInForeground() ? end : () => look());
-  const text = decodeDocument(await Bun.stdin.text(), "the monitoring configuration");
+  const text = decodeDocument(await configurationFromStdin(), "the monitoring configuration");
   const configuration = await readMonitorConfiguration(text, process.env.SSH_CLIENT);
   const surroundings = surround();
   const looking = looks(identity, text, surroundings.log, end);

@@ -5,6 +5,7 @@ import { openLog } from "../host/agent-log.ts";
 import { HostFiles } from "../host/files.ts";
 import { type AgentIdentity, agentWords, endAgents } from "../host/other-agents.ts";
 import { AGENT_LOG } from "./agent-files.ts";
+import { configurationFromStdin } from "./agent-surroundings.ts";
 import { turn } from "./resident-process.ts";
 
 /** The first answer must come within the driver's 90 s. */
@@ -14,7 +15,7 @@ type Child = Bun.Subprocess<Buffer, "pipe", number | "ignore">;
 
 /** Ends older agents, starts ours apart from this process, and passes its first answer on. A configuration that cannot be used ends nobody. */
 export async function startAgent(identity: AgentIdentity): Promise<number> {
-  const text = decodeDocument(await Bun.stdin.text(), "the monitoring configuration");
+  const text = decodeDocument(await configurationFromStdin(), "the monitoring configuration");
   await readMonitorConfiguration(text, process.env.SSH_CLIENT);
   const child = await replaceAgents(identity, text);
   const answer = await Promise.race([firstLines(child.stdout), child.exited.then(() => ""), Bun.sleep(ANSWER_MS).then(() => "")]);

@@ -1,5 +1,17 @@
 import { findTree, readGeneration, type Surroundings } from "../context.ts";
+import { Deadline } from "../core/deadline.ts";
 import { logLine } from "../core/report.ts";
+import { systemClock } from "../host/clock.ts";
+import { stdinWithin } from "../stdin.ts";
+
+/** A configuration is some kilobytes, and its sender closes its end at once; one that never does must not hold a process for ever. */
+const STDIN_BYTES = 1024 * 1024;
+const STDIN_SECONDS = 10;
+
+/** What onemonitord sends to a new agent. */
+export function configurationFromStdin(): Promise<string> {
+  return stdinWithin(Deadline.after(STDIN_SECONDS, systemClock), "the monitoring configuration", STDIN_BYTES);
+}
 
 /** The tree that this agent belongs to. */
 export function ownTree(): string {

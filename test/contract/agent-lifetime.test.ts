@@ -95,6 +95,14 @@ test("an agent has a session of its own and no terminal, so that the end of an s
   expect([session, terminal]).toEqual([stat.split(" ")[0], "0"]);
 }, 60_000);
 
+test("a start whose input never ends waited for ever; a running agent is left alone", async () => {
+  const ours = await started();
+  const child = Bun.spawn(places.inside([join(tree.root, CONTROL), "kvm", "3", "host7"]), { stdin: "pipe", stdout: "ignore", stderr: "pipe" });
+  child.stdin.write(configuration());
+  await child.stdin.flush();
+  expect([await new Response(child.stderr).text(), await child.exited, agents()] as unknown[]).toEqual(["Cannot read the monitoring configuration: stdin did not end in time\n", 255, [ours]]);
+}, 60_000);
+
 test("an agent in the foreground ends with its terminal", async () => {
   tree.write("configuration", configuration());
   const line = `${join(tree.root, executablePath(process.arch))} agent run ${join(tree.root, "im/kvm.d/monitord-client.rb")} kvm 3 host7 < ${join(tree.root, "configuration")}`;

@@ -104,6 +104,35 @@ describe("Agent.firstAnswer() and what it must not do", () => {
   });
 });
 
+describe("Agent.stop()", () => {
+  test("stop() kept no time, so that after a small step of the clock the next agent was older than the last messages of the one before", async () => {
+    const programs = { "vm/execution/a.sh": "VM = [ PID=1 ]\n" };
+    const first = agentOf(programs);
+    void first.agent.run();
+    await first.clock.pass(25);
+    first.agent.stop();
+    const { agent, clock, heard } = agentOf(programs, { state: first.world.state, step: 5 });
+    void agent.run();
+    await clock.pass(1);
+    agent.stop();
+    const last = Math.max(...first.heard.map(({ timestamp }) => timestamp));
+    expect([last, heard.length > 0, heard.every(({ timestamp }) => timestamp >= last)]).toEqual([1_700_000_025, true, true]);
+  });
+
+  test("stop() ends run() at once, while it listens and while it waits to listen again", async () => {
+    const listening = agentOf({});
+    const deaf = agentOf({});
+    Object.assign(deaf.world.hypervisor, { watchLifecycle: () => Promise.reject(new Error("no events")) });
+    for (const { agent, clock } of [listening, deaf]) {
+      const run = agent.run();
+      await clock.pass(1);
+      agent.stop();
+      await run; // no time passes any more
+    }
+    expect([listening, deaf].map(({ world }) => readStatus(world.state)?.listening)).toEqual([true, false]);
+  });
+});
+
 describe("Agent.run()", () => {
   test("run() sends each category at its period, states by TCP", async () => {
     const { agent, clock, heard } = agentOf({ ...STATE, "host/monitor/a.sh": "A=1", "vm/snapshot/b.sh": "VM=1", "vm/execution/none.sh": "\n" });
