@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { run as exec } from "../../../src/actions/exec.ts";
 import { run as cancel } from "../../../src/actions/exec-cancel.ts";
 import { shellWords } from "../../../src/codec/shell-words.ts";
+import { Deadline } from "../../../src/core/deadline.ts";
 import { OnevirtError } from "../../../src/core/errors.ts";
 import { collectResults } from "../../../src/vm/guest-exec.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
@@ -101,6 +102,29 @@ describe("collectResults()", () => {
     world.hypervisor.parts.agent.set("guest-exec-status", { exited: true, exitcode: 0 });
     world.hypervisor.fails("guest.command", "AGENT_UNRESPONSIVE");
     expect([await collectResults(world, world.deadline), Object.keys(world.files.texts())]).toEqual(['VM = [ ID="8", PID="7", STATUS="DONE", RETURN_CODE="0", STDOUT="", STDERR="" ]\n', [PID_FILE]]);
+  });
+
+  /** As one thread of libvirt serves them: whoever is behind a guest that is silent has used up his time when it is abandoned. */
+  function oneThread(world: World, silent: (uuid: string) => boolean): void {
+    let busy = false;
+    Object.assign(world.hypervisor, { guest: { command: async (uuid: string) => {
+      const tooLate = busy || silent(uuid);
+      const isBehind = busy;
+      busy ||= silent(uuid);
+      await Promise.resolve();
+      if (!tooLate) return JSON.stringify({ return: { exited: true, exitcode: 0 } });
+      if (!isBehind) world.clock.pass(5000), busy = false;
+      throw new OnevirtError("TIMED_OUT", "no answer");
+    } } });
+  }
+
+  test("collectResults() never came to a guest that is behind two silent ones; now each has a turn, and none less than its time", async () => {
+    const vms = [1, 2, 3, 4].map((id) => ({ name: `one-${id}`, uuid: `bbbbbbbb-bbbb-4ccc-8ddd-00000000000${id}` }));
+    using world = given({ domains: vms, files: Object.fromEntries(vms.map(({ name }, index) => [`/var/run/one/${name}`, String(index)])) });
+    oneThread(world, (uuid) => !uuid.endsWith("4"));
+    const passes = [await collectResults(world, Deadline.after(30, world.clock)), await collectResults(world, Deadline.after(30, world.clock))];
+    expect([passes, world.clock.monotonicMs(), Object.keys(world.files.texts())]).toEqual([["", 'VM = [ ID="4", PID="3", STATUS="DONE", RETURN_CODE="0", STDOUT="", STDERR="" ]\n'], 20_000, [1, 2, 3].map((id) => `/var/run/one/one-${id}`)]);
+    expect([await collectResults(world, Deadline.after(8, world.clock)), world.clock.monotonicMs()]).toEqual(["", 20_000]);
   });
 
   test("collectResults() lets no output of a guest leave its field", async () => {
