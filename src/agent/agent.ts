@@ -75,7 +75,7 @@ export class Agent {
     world: AgentWorld,
   ) {
     this.#context = world.contextFor("vm/status", 60);
-    this.#probes = new Probes(request, world, this.#context.clock);
+    this.#probes = new Probes(request, world, this.#context.clock, (category, text) => this.#hearLate(category, text));
     this.#startedMs = this.#context.clock.monotonicMs();
     const key: KeyObject | undefined = configuration.publicKey === undefined ? undefined : readPublicKey(configuration.publicKey);
     this.#sender = new Sender(configuration.hostId, key, world.transport, this.#context.clock, notBefore(this.#context.state, configuration.hostId, this.#context.clock.nowMs()));
@@ -87,7 +87,14 @@ export class Agent {
 
   /** Everything once, as one document (monitoring.md 4.5): what failed is left out, and said in the log. */
   async firstAnswer(): Promise<string> {
-    const parts = await Promise.all(ROWS.map((row) => Promise.race([this.#part(row), this.#context.clock.sleep(FIRST_ANSWER_MS).then(() => "")])));
+    let isOver = false;
+    const part = async (row: Row) => {
+      const text = await this.#part(row);
+      if (isOver) this.#hearLate(row.category, text);
+      return text;
+    };
+    const parts = await Promise.all(ROWS.map((row) => Promise.race([part(row), this.#context.clock.sleep(FIRST_ANSWER_MS).then(() => "")])));
+    isOver = true;
     forgetSync(this.request.hostId, this.#context); // whether it arrives is not known
     return `<MONITOR_MESSAGES>${parts.join("")}<TIMESTAMP>${this.#sender.timeOfAll()}</TIMESTAMP></MONITOR_MESSAGES>\n`;
   }
@@ -127,6 +134,12 @@ export class Agent {
     if (failed && row.ofHost && inARow < PATIENCE) throw new Error(failures.join("; ")); // tried again soon, and not told
     if (!failed && text.trim() === "") return;
     await this.#send(row.type, !failed, failed ? failures.join("; ") : text.trim());
+  }
+
+  /** What nobody waited for has been said all the same: states are said anew, and results go with the next pass. */
+  #hearLate(category: ProbeCategory, text: string): void {
+    if (category === "vm/status") forgetSync(this.request.hostId, this.#context);
+    if (category === "vm/execution") this.#results.add(text);
   }
 
   #toSend(type: MonitorMessageType, text: string, ageMs: number): string {

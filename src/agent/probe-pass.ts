@@ -44,6 +44,8 @@ export class Probes {
     private readonly request: ProbeRequest,
     private readonly world: AgentWorld,
     private readonly clock: Clock,
+    /** Hears what a probe of ours says after it was given up, as when the whole process was stopped for a while: it believes that it was heard. */
+    private readonly late: (category: ProbeCategory, text: string) => void = () => undefined,
   ) {}
 
   /**
@@ -85,9 +87,11 @@ export class Probes {
     this.#running.add(name);
     const { work, seconds: usual } = this.#runOne(category, foreign, mostSeconds);
     const seconds = Math.min(usual, mostSeconds);
+    let isLate = false;
     const ended = work.finally(() => this.#running.delete(name));
-    ended.catch(() => undefined); // of no interest once it is late
-    return Promise.race([ended, this.clock.sleep(seconds * 1000).then(() => Promise.reject(new Error(`no answer within ${seconds} s`)))]);
+    ended.then((text) => isLate && this.late(category, text)).catch(() => undefined); // an error is of no interest once it is late
+    const limit = this.clock.sleep(seconds * 1000).then(() => Promise.reject(new Error(`no answer within ${seconds} s`)));
+    return Promise.race([ended, limit]).finally(() => (isLate = true));
   }
 
   #runOne(category: ProbeCategory, foreign: ForeignProbe, mostSeconds: number): { readonly work: Promise<string>; readonly seconds: number } {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { Agent } from "../../../src/agent/agent.ts";
 import type { ForeignProbe } from "../../../src/agent/ports.ts";
 import { readStatus } from "../../../src/agent/status.ts";
@@ -130,6 +130,51 @@ describe("Agent.stop()", () => {
       await run; // no time passes any more
     }
     expect([listening, deaf].map(({ world }) => readStatus(world.state)?.listening)).toEqual([true, false]);
+  });
+});
+
+describe("an agent whose probe came too late, as when it was stopped for a while", () => {
+  // Loaded on first use, which takes time that the clock of a test does not have.
+  beforeAll(() => Promise.all([import("../../../src/probes/vm-status.ts"), import("../../../src/probes/vm-execution.ts")]));
+
+  test("lost a change of state that the pass before the stop had brought: it was said to nobody", async () => {
+    const { agent, clock, world, texts } = agentOf(STATE);
+    void agent.run();
+    await clock.pass(41); // what changes sooner is said once more anyway
+    Object.assign(world.hypervisor, { list: () => clock.sleep(20_000).then(() => [{ name: "one-1", uuid: UUID, state: "paused", reason: 1 }]) });
+    await clock.pass(5);
+    Object.assign(world.hypervisor, { list: async () => [{ name: "one-1", uuid: UUID, state: "paused", reason: 1 }] });
+    await clock.pass(40);
+    agent.stop();
+    expect(texts("STATE_VM").at(-1)).toContain('STATE="SUSPENDED"');
+  });
+
+  test("firstAnswer() lost a change of state when a stranger's program had let it come too late", async () => {
+    const first = agentOf(STATE);
+    void first.agent.run();
+    await first.clock.pass(1);
+    first.agent.stop();
+    const { agent, clock, world, texts } = agentOf({ "vm/status/a.sh": () => clock.sleep(50_000).then(() => ""), ...STATE }, { state: first.world.state });
+    const answer = agent.firstAnswer();
+    await clock.pass(46);
+    expect(await answer).not.toContain("STATE_VM");
+    void agent.run();
+    await clock.pass(3);
+    Object.assign(world.hypervisor, { list: async () => [{ name: "one-1", uuid: UUID, state: "paused", reason: 1 }] });
+    await clock.pass(60);
+    agent.stop();
+    expect(texts("STATE_VM").at(-1)).toContain('STATE="SUSPENDED"');
+  });
+
+  test("lost the results of commands, which guests tell only once", async () => {
+    const { agent, clock, world, heard } = agentOf({ "vm/execution/exec.rb": "own" }, { files: { "/var/run/one/one-1": "7" } });
+    const answer = JSON.stringify({ return: { exited: true, exitcode: 0 } });
+    Object.assign(world.hypervisor, { guest: { command: () => clock.sleep(60_000).then(() => answer) } });
+    void agent.run();
+    await clock.pass(120);
+    agent.stop();
+    const said = heard.filter(({ type }) => type === "EXEC_VM").map(({ text }) => text);
+    expect([said[0], said.at(-1)]).toEqual(["Error executing exec.rb: no answer within 31 s", 'VM = [ ID="1", PID="7", STATUS="DONE", RETURN_CODE="0", STDOUT="", STDERR="" ]']);
   });
 });
 
