@@ -37,8 +37,7 @@ describe("an executable that replaces the one of a running agent", () => {
     await heardFrom();
     const inode = replace(copy());
     process.kill(old, "SIGHUP");
-    await until(() => agents().length === 1 && !agents().includes(old));
-    const [next = 0] = agents();
+    const next = await followerOf(old);
     const before = front.heard.length;
     await until(() => front.heard.slice(before).some(({ type }) => type === "BEACON_HOST") && kept("state/agent-status.json").includes(`"pid":${next},`));
     expect({ runs: statSync(`/proc/${next}/exe`).ino, configuration: readFileSync(places.path("/var/tmp/one_db/config"), "utf8"), pid: pidFile(), old: isAlive(old) }).toEqual({ runs: inode, configuration: configuration(), pid: String(next), old: false });
@@ -57,8 +56,7 @@ describe("an executable that replaces the one of a running agent", () => {
     expect(agents()).toEqual([old]);
     const inode = replace(copy());
     process.kill(old, "SIGHUP");
-    await until(() => agents().length === 1 && !agents().includes(old));
-    expect(statSync(`/proc/${agents()[0]}/exe`).ino).toBe(inode);
+    expect(statSync(`/proc/${await followerOf(old)}/exe`).ino).toBe(inode);
   }, 60_000);
 });
 
@@ -72,8 +70,7 @@ describe("/etc/onevirt/off", () => {
     await until(() => agents().length === 0);
     expect([existsSync(places.path("/tmp/one-monitord-3.pid")), pidFile()]).toEqual([false, undefined]);
     expect(await start()).toEqual({ exitCode: 0, stdout: "upstream\n", stderr: "" });
-    await until(() => agents().length === 1);
-    const [theirs = 0] = agents();
+    const theirs = await followerOf(ours);
     expect(words(theirs)[0]).toBe("sh");
     rmSync(places.path("/etc/onevirt/off"));
     expect(await started()).not.toBe(theirs);
@@ -133,7 +130,14 @@ async function started(): Promise<number> {
   return pid;
 }
 
-/** A beacon and states that come from now on. */
+/** The only agent, once it is another one. */
+async function followerOf(old: number): Promise<number> {
+  let found: readonly number[] = [];
+  await until(() => (found = agents()).length === 1 && found[0] !== old);
+  return found[0] ?? 0;
+}
+
+/** Beacons that come from now on. */
 async function heardFrom(): Promise<void> {
   const before = front.heard.length;
   await until(() => front.heard.slice(before).filter(({ type }) => type === "BEACON_HOST").length > 1);
