@@ -5,16 +5,32 @@ import { join } from "node:path";
 import { asTable, type Row } from "./bench.d/rows.ts";
 
 process.chdir(join(import.meta.dir, ".."));
+/** Parts that run on a host of the lab; that of the driver reaches one over ssh. */
+const ON_HOST = ["start", "action", "actions", "poll", "monitor"];
+const HERE = readdirSync("scripts/bench.d").filter((name) => !["rows.ts", "host.ts", "host-actions.ts", "host-monitor.ts"].includes(name) && name.endsWith(".ts")).map((name) => name.replace(".ts", ""));
 const only = process.argv.slice(2);
+const unknown = only.find((part) => ![...ON_HOST, ...HERE].includes(part));
+if (unknown !== undefined) throw new Error(`There is no part "${unknown}", only ${[...ON_HOST, ...HERE].join(", ")}`);
 const wanted = (part: string) => only.length === 0 || only.includes(part);
 const rows: Row[] = [];
 
 must([process.execPath, "scripts/build.ts"]);
-if (["start", "action", "actions", "poll", "monitor"].some(wanted)) {
-  must(["scripts/lab", "up", "--hosts", "1"]);
-  must(["scripts/lab", "guest"]);
+const needsLab = [...ON_HOST, "driver"].some(wanted);
+try {
+  if (needsLab) must(["scripts/lab", "up", "--hosts", "1"]);
+  if (ON_HOST.some(wanted)) allOnHost();
+  await allHere();
+} finally {
+  if (needsLab && !process.env.ONEVIRT_KEEP_LAB) must(["scripts/lab", "down"]);
+}
+console.log(`${new Date().toISOString().slice(0, 10)}, commit ${Bun.spawnSync(["git", "rev-parse", "--short=12", "HEAD"]).stdout.toString().trim()}`);
+console.log(asTable(rows));
+process.exit(0); // the time limits of what was waited for still run
+
+function allOnHost(): void {
   const tree = join(openTemporary("onevirt-bench-"), "remotes");
   try {
+    must(["scripts/lab", "guest"]);
     must(["scripts/lab", "tree", tree]);
     must(["dist/onevirt", "remotes", "install", "--tree", tree, "--actions", "--monitoring", "--backup", `${tree}-backup`]);
     must(["scripts/lab", "sync", "hosta", tree]);
@@ -25,18 +41,17 @@ if (["start", "action", "actions", "poll", "monitor"].some(wanted)) {
     if (wanted("monitor")) must(["scripts/lab", "density", "hosta", "100"]), compileFloor(), rows.push(...onHost("monitor"));
   } finally {
     must(["scripts/lab", "density", "hosta", "0"]);
-    if (!process.env.ONEVIRT_KEEP_LAB) must(["scripts/lab", "down"]);
     rmSync(join(tree, ".."), { recursive: true, force: true });
   }
 }
-for (const file of readdirSync("scripts/bench.d").filter((name) => !["rows.ts", "host.ts", "host-actions.ts", "host-monitor.ts"].includes(name) && name.endsWith(".ts"))) {
-  if (!wanted(file.replace(".ts", "")) && !(file === "simulated.ts" && wanted("monitor"))) continue;
-  const part = (await import(`./bench.d/${file}`)) as { readonly bench?: () => Promise<readonly Row[]> };
-  rows.push(...((await part.bench?.()) ?? []));
+
+async function allHere(): Promise<void> {
+  for (const name of HERE) {
+    if (!wanted(name) && !(name === "simulated" && wanted("monitor"))) continue;
+    const part = (await import(`./bench.d/${name}.ts`)) as { readonly bench?: () => Promise<readonly Row[]> };
+    rows.push(...((await part.bench?.()) ?? []));
+  }
 }
-console.log(`${new Date().toISOString().slice(0, 10)}, commit ${Bun.spawnSync(["git", "rev-parse", "--short=12", "HEAD"]).stdout.toString().trim()}`);
-console.log(asTable(rows));
-process.exit(0); // the time limits of what was waited for still run
 
 function onHost(part: string): readonly Row[] {
   const bun = "/srv/onevirt/node_modules/.bin/bun";

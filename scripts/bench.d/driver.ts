@@ -1,5 +1,5 @@
 // The driver process against the bare processes that its work cannot do without: the fork of a script, an ssh over a shared connection.
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { messageXml, requestLine } from "../../test/fixtures/driver-message.ts";
 import { DriverProcess } from "../../test/fixtures/driver-process.ts";
@@ -18,6 +18,7 @@ const LAB_HOST = "hosta";
 const LAB_CONFIG = "/var/lib/one/.ssh/config";
 
 export async function bench(): Promise<readonly Row[]> {
+  requireLab(); // before the minute that the local part takes
   process.env.ONEVIRT_EXECUTABLE ??= join(import.meta.dir, "..", "..", "dist", "onevirt");
   return [...(await local()), ...(await overSsh()), await idle()];
 }
@@ -31,9 +32,8 @@ async function local(): Promise<readonly Row[]> {
     () => bare(script, LOCAL_THREADS, LOCAL_ACTIONS, {}));
 }
 
-/** On a host of the lab, when it is up: a real sshd, one connection shared by all as on a front-end. */
+/** On a host of the lab: a real sshd, one connection shared by all as on a front-end. */
 async function overSsh(): Promise<readonly Row[]> {
-  if (!existsSync(LAB_CONFIG) || Bun.spawnSync(["ssh", "-F", LAB_CONFIG, LAB_HOST, "true"], { stdio: ["ignore", "ignore", "ignore"] }).exitCode !== 0) return [];
   using world = new DriverWorld();
   chmodSync(world.root, 0o755);
   world.write("host/vmm/kvm/resize", "#!/bin/sh\nexit 0\n", 0o755);
@@ -49,6 +49,12 @@ async function overSsh(): Promise<readonly Row[]> {
   } finally {
     Bun.spawnSync(["ssh", "-O", "exit", LAB_HOST], { env: environment, stdio: ["ignore", "ignore", "ignore"] });
   }
+}
+
+/** Throws when the host cannot be reached: a row less would look like a success. */
+function requireLab(): void {
+  const { exitCode, stderr } = Bun.spawnSync(["ssh", "-F", LAB_CONFIG, "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", LAB_HOST, "true"], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  if (exitCode !== 0) throw new Error(`Cannot reach "${LAB_HOST}" with ${LAB_CONFIG}: ${stderr.toString().trim()}; scripts/lab up makes it`);
 }
 
 async function idle(): Promise<Row> {
