@@ -47,7 +47,7 @@ create_host() {
 
   # Commands that enter take over its root and its working directory, so that must be a place inside.
   (cd / && exec setsid unshare --net --mount --uts --propagation private -- sleep infinity) \
-    </dev/null >/dev/null 2>&1 9>&- &
+    </dev/null >/dev/null 2>&1 3>&- 9>&- &
   local pid=$!
   wait_for 10 "namespaces of $host" holder_ready "$pid"
   record_process "$host" holder "$pid"

@@ -6,9 +6,9 @@ start_process() {
   local host=$1 name=$2 directory
   shift 2
   directory=$(host_directory "$host")
-  # Descriptor 9 is the lab's lock: a daemon that kept it would lock the lab for ever.
+  # Descriptor 9 is the lab's lock, 3 that of a caller under flock(1): a daemon that kept one would hold it for ever.
   setsid nsenter "--target=$(holder_pid "$host")" --mount --uts --net --root --wd -- "$@" \
-    </dev/null >>"$directory/log/$name.log" 2>&1 9>&- &
+    </dev/null >>"$directory/log/$name.log" 2>&1 3>&- 9>&- &
   record_process "$host" "$name" "$!"
 }
 
