@@ -27,6 +27,9 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   [VIR.VIR_ERR_RESOURCE_BUSY]: "BUSY",
 };
 
+/** What libvirt says when it refuses to save or migrate while a disk is being copied; only for snapshots it has a number (BLOCK_COPY_ACTIVE). */
+const BLOCK_JOB = /active block job/;
+
 /**
  * The error of the call that has just failed in this thread, as ours. To be read at once: the next call erases it.
  * `alive` is asked last and says whether the connection still stands: when it does not, nobody knows what became of the call, whatever the code.
@@ -45,6 +48,7 @@ export function lastError(library: Library, doing: string, alive: () => boolean 
 /** Our code for libvirt's report. A failure on the way to the daemon says nothing about the domain. */
 export function codeOf(error: LibvirtError): ErrorCode {
   if (TRANSPORT_DOMAINS.has(error.domain) && error.code !== VIR.VIR_ERR_NO_DOMAIN) return "LIBVIRT_UNREACHABLE";
+  if (error.code === VIR.VIR_ERR_OPERATION_INVALID && BLOCK_JOB.test(error.text)) return "BLOCK_JOB_ACTIVE";
   return CODES[error.code] ?? "LIBVIRT_FAILED";
 }
 
