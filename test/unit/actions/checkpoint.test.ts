@@ -152,13 +152,14 @@ describe("restore", () => {
     expect(secure).toBe(true);
   });
 
-  test("restore follows a VM to another system datastore, in paths only", async () => {
+  test.each([["oned", "<![CDATA[", "]]>"], ["others", "", ""]])("restore follows a VM to another system datastore, in paths only, and in its metadata as %s write them", async (_who, before, after) => {
     const devices = "<disk type='file'><source file='/var/lib/one//datastores/100/7/disk.0'/></disk><disk type='file'><source file='/var/lib/one/datastores/100/7/disk.1'/></disk><disk type='file'><source file='/var/lib/one/datastores/100/77/disk.1'/></disk>";
-    const xml = documentOf({ devices, datastore: "/var/lib/one//datastores/100/7" }).replace("<name>", "<title>see /var/lib/one/datastores/100/7/x</title><name>");
+    const xml = documentOf({ devices, datastore: "/var/lib/one//datastores/100/7" }).replace(/(system_datastore>)([^<]+)/, `$1${before}$2${after}`).replace("<name>", "<title>see /var/lib/one/datastores/100/7/x</title><name>");
     using world = savedWorld({ xml });
     await runRestore(world);
     const started = (await world.hypervisor.domainXml(UUID, {}, world.deadline));
-    expect(started).toBe(xml.replace("//datastores/100/7/disk.0", "//datastores/0/7/disk.0").replace("datastores/100/7/disk.1", "datastores/0/7/disk.1").replace("//datastores/100/7<", "//datastores/0/7<"));
+    expect(started).toBe(xml.replace("//datastores/100/7/disk.0", "//datastores/0/7/disk.0").replace("datastores/100/7/disk.1", "datastores/0/7/disk.1").replace(/(system_datastore>.*)\/100\//, "$1/0/"));
+    expect(started).toContain(`system_datastore>${before}/var/lib/one//datastores/0/7${after}<`);
   });
 
   const heads: [string, string, string][] = [
