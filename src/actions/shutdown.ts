@@ -64,9 +64,10 @@ async function powerOff(domain: DomainStatus, context: Context): Promise<void> {
 /** Asks, and asks once more after half the time, then by ACPI only. Gives the reason when the domain has not ended. */
 async function askAndWait(domain: DomainStatus, end: Deadline, halfSeconds: number, context: Context): Promise<string | undefined> {
   using watch = await listen(domain, context); // first listen, then ask: nothing can be missed
-  const refused = await ask(domain, "default", end, context);
+  const half = end.within(halfSeconds); // also for an agent that takes the request and never answers
+  const refused = await ask(domain, "default", half, context);
   if (refused && (await isStuck(domain, context))) return refused;
-  if ((await awaitEnd(domain, watch, end.within(halfSeconds), context)).life === "gone") return undefined;
+  if ((await awaitEnd(domain, watch, half, context)).life === "gone") return undefined;
   await ask(domain, "acpi", end, context);
   const { life, because } = await awaitEnd(domain, watch, end, context);
   if (life === "unknown") throw new OnevirtError("OUTCOME_UNKNOWN", `it is not certain that it has ended: ${because}`, { hint: "check libvirtd on this host" });

@@ -61,6 +61,12 @@ describe("shutdown", () => {
     expect([await outcomeOf(shutdown(world)), asked(world)]).toEqual([{ answer: "" }, [`shutdown ${UUID} default`, `shutdown ${UUID} acpi`]]);
   });
 
+  test("shutdown whose agent takes the request and never answers still asks by ACPI in time", async () => {
+    using world = withVm({ powersOffAfterMs: "never" }, { kvmrc: { SHUTDOWN_TIMEOUT: 30 } });
+    world.hypervisor.hangs("shutdown").next("shutdown", async () => world.hypervisor.end(UUID));
+    expect([await outcomeOf(shutdown(world)), asked(world), world.clock.monotonicMs()]).toEqual([{ answer: "" }, [`shutdown ${UUID} default`, `shutdown ${UUID} acpi`], 15_000]);
+  });
+
   test("shutdown of a guest that does not hear fails after SHUTDOWN_TIMEOUT, and leaves it running", async () => {
     using world = withVm({ powersOffAfterMs: "never" }, { kvmrc: { SHUTDOWN_TIMEOUT: 60 } });
     expect([await outcomeOf(shutdown(world)), world.clock.monotonicMs(), asked(world).length]).toEqual([still, 60_000, 2]);
