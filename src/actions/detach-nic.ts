@@ -1,11 +1,12 @@
 import { ActionMessage } from "../codec/action-message.ts";
-import { OnevirtError } from "../core/errors.ts";
-import type { Context } from "../core/ports.ts";
+import { hasCode, OnevirtError } from "../core/errors.ts";
+import type { Context, DomainStatus } from "../core/ports.ts";
 import { Values } from "../domain/hotplug/values.ts";
 import type { ActionInput } from "./action.ts";
 import { type Departure, detachDevice } from "./detach-device.ts";
 import { isHostDevice } from "./host-device.ts";
 import { getLiveDomain } from "./live-domain.ts";
+import { findEnding } from "./target.ts";
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
@@ -14,10 +15,22 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   // The MAC is enough for a NIC: a call without a message can only mean one.
   const pci = stdin.trim() === "" ? undefined : (await ActionMessage.read(stdin)).marked("VM/TEMPLATE/PCI", "ATTACH");
   const what = pci ? hostDevice(new Values(pci)) : networkInterface(args.mac ?? "");
-  const domain = await getLiveDomain(args["deploy-id"] ?? "", context);
+  const domain = await findLive(args["deploy-id"] ?? "", context);
+  if (!domain) return "";
   using _lock = await context.locks.acquire(domain.uuid, domain.name, "detach_nic", context.deadline);
   await detachDevice({ domain, ...what }, context);
   return "";
+}
+
+/** With its VM a NIC is gone too, as upstream has it: undefined then. A process that libvirt does not know of any more may still have the NIC. */
+async function findLive(ref: string, context: Context): Promise<DomainStatus | undefined> {
+  try {
+    return await getLiveDomain(ref, context);
+  } catch (error) {
+    if (!hasCode(error, "DOMAIN_NOT_FOUND")) throw error;
+    context.log.log("INFO", `There is no domain "${ref}": nothing to detach`);
+    return findEnding(ref, context);
+  }
 }
 
 function hostDevice(values: Values): Omit<Departure, "domain"> {
