@@ -10,6 +10,9 @@ const LOCK = `${EXEC_DIRECTORY}/.exec-lock`;
 const ASK_SECONDS = 5;
 const LOCK_SECONDS = 30;
 
+/** The same for a command that somebody starts, who is to read of a silent agent that it is: libvirt says so after 5 s. */
+const START_SECONDS = 7;
+
 /** How long a pass begins with another guest: it holds the lock that `exec` waits for. */
 const PASS_SECONDS = 10;
 
@@ -109,7 +112,7 @@ async function requireEnded(vm: string, uuid: string, pid: number, { hypervisor,
 
 async function execute(uuid: string, { path, arguments: args, inputBase64 }: GuestCommand, hypervisor: Hypervisor, deadline: Deadline): Promise<number> {
   const question = { execute: "guest-exec", arguments: { path, arg: args, "capture-output": true, ...(inputBase64 === undefined ? {} : { "input-data": inputBase64 }) } };
-  const { pid } = await ask(uuid, question, hypervisor, deadline);
+  const { pid } = await ask(uuid, question, hypervisor, deadline.within(START_SECONDS));
   if (typeof pid !== "number" || !Number.isSafeInteger(pid)) throw new OnevirtError("AGENT_UNRESPONSIVE", "the guest agent started the command, but gave no pid");
   return pid;
 }
@@ -117,7 +120,7 @@ async function execute(uuid: string, { path, arguments: args, inputBase64 }: Gue
 /** "lost": the agent does not know the pid, because the guest or the agent was restarted. */
 async function statusOf(uuid: string, pid: number, hypervisor: Hypervisor, deadline: Deadline): Promise<GuestResult | "lost"> {
   try {
-    const answer = await ask(uuid, { execute: "guest-exec-status", arguments: { pid } }, hypervisor, deadline);
+    const answer = await ask(uuid, { execute: "guest-exec-status", arguments: { pid } }, hypervisor, deadline.within(ASK_SECONDS));
     const code = typeof answer.exitcode === "number" ? answer.exitcode : typeof answer.signal === "number" ? 128 + answer.signal : 0;
     return { exited: answer.exited === true, code, stdout: base64(answer["out-data"]), stderr: base64(answer["err-data"]) };
   } catch (error) {
@@ -132,7 +135,7 @@ function base64(value: unknown): string {
 }
 
 async function ask(uuid: string, question: object, hypervisor: Hypervisor, deadline: Deadline): Promise<Readonly<Record<string, unknown>>> {
-  const answer = await hypervisor.guest.command(uuid, JSON.stringify(question), deadline.within(ASK_SECONDS));
+  const answer = await hypervisor.guest.command(uuid, JSON.stringify(question), deadline);
   try {
     const { return: value } = JSON.parse(answer) as { readonly return?: unknown };
     if (typeof value === "object" && value !== null) return value as Readonly<Record<string, unknown>>;
