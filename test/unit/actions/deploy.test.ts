@@ -335,6 +335,13 @@ describe("deploy and snapshots", () => {
     expect([world.hypervisor.redefined.map(({ xml }) => xml), world.files.findText(`${DIRECTORY}/snap-9.xml`), world.files.modeOf(`${DIRECTORY}/snap-9.xml`)]).toEqual([[0, 9, 10].map((id) => snapshot(UUID, `snap-${id}`)), snapshot(UUID, "snap-9"), 0o600]);
   });
 
+  test("deploy makes snapshots known again with the paths of the datastore that the VM is in now", async () => {
+    const at = (datastore: number) => `<domainsnapshot><name>snap-0</name><domain><uuid>${UUID}</uuid><source file='/var/lib/one//datastores/${datastore}/7/disk.0'/><source file='/var/lib/one/datastores/100/8/disk.0'/></domain></domainsnapshot>`;
+    using world = given({ files: { [`${DIRECTORY}/snap-0.xml`]: at(100) } });
+    await deploy(world);
+    expect([world.hypervisor.redefined.map(({ xml }) => xml), world.files.findText(`${DIRECTORY}/snap-0.xml`)]).toEqual([[at(0)], at(0)]);
+  });
+
   test("deploy makes snapshots known again also when the start took all the time there was", async () => {
     using world = given({ files: { [`${DIRECTORY}/snap-0.xml`]: snapshot(UUID, "snap-0") } });
     world.hypervisor.hangs("create", "at once");
