@@ -71,4 +71,15 @@ describe("deploy on an injured host", () => {
     });
     expect((await on("hosta", `test -s ${guest.file}`)).exitCode).toBe(0);
   }, MINUTE);
+
+  test("names a disk that is gone, or that libvirt's user may not read, and starts nothing", async () => {
+    for (const [spoil, mend] of [["mv disk.0 gone", "mv gone disk.0"], ["chown root disk.0; chmod 600 disk.0", "chown oneadmin disk.0"]] as const) {
+      await rootOn("hosta", `cd ${guest.directory}; ${spoil}`);
+      const result = await guest.deploy("hosta");
+      await rootOn("hosta", `cd ${guest.directory}; ${mend}`);
+      expect({ spoil, code: result.exitCode, stdout: result.stdout, says: userMessage(result), domains: await domains() }).toEqual({
+        spoil, code: 1, stdout: "", says: expect.stringMatching(/^Could not create domain from [^\n]*disk\.0[^\n]*(No such file or directory|Permission denied)[^\n]*$/), domains: "",
+      });
+    }
+  }, MINUTE);
 });

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { Guest, on, settingsOn, syncedTree, until } from "../support/lab.ts";
+import { ACTION_NAMES, atOnce } from "../support/every-action.ts";
+import { Guest, on, rootOn, settingsOn, syncedTree, until, userMessage } from "../support/lab.ts";
+import { driverMessage } from "../unit/actions/message.ts";
 
 const MINUTE = 60_000;
+const DONE = { exitCode: 0, stdout: "", stderr: "" };
+/** Of a guest that need not boot: its firmware waits for a disk, and hears no button. */
+const withoutKernel = (xml: string) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, "");
 let tree = "";
 
 beforeAll(async () => {
@@ -81,9 +86,15 @@ describe("a Linux guest on qemu:///system", () => {
     expect(await guest.state("hosta")).toBe("gone");
   }, MINUTE);
 
-  test("shutdown and cancel of what is gone succeed, reboot and reset do not", async () => {
-    const codes = await Promise.all(["shutdown", "cancel", "reboot", "reset"].map(async (action) => [action, (await guest.act("hosta", action)).exitCode]));
-    expect(Object.fromEntries(codes)).toEqual({ shutdown: 0, cancel: 0, reboot: 1, reset: 1 });
+  test("of what is gone, only what wants it gone succeeds: each other action is one clear error, and leaves nothing", async () => {
+    const before = (await on("hosta", `ls -A ${guest.directory}`)).stdout;
+    const results = await atOnce("hosta", guest, ACTION_NAMES.filter((name) => name !== "deploy"));
+    const done = ["poll", "detach_nic", "exec_cancel", "shutdown", "cancel"];
+    for (const [action, result] of results)
+      expect({ action, code: result.exitCode, stdout: result.stdout, says: userMessage(result) }).toEqual(done.includes(action)
+        ? { action, code: 0, stdout: action === "poll" ? "STATE=-\n" : "", says: "" }
+        : { action, code: 1, stdout: "", says: expect.stringMatching(action === "restore" ? /^Could not restore from .*there is no such file\.[^\n]*$/ : /^[^\n]*there is no domain "[^\n]*$/) });
+    expect((await on("hosta", `ls -A ${guest.directory}`)).stdout).toBe(before);
   }, MINUTE);
 });
 
@@ -114,6 +125,43 @@ describe("a guest without agent", () => {
   }, MINUTE);
 });
 
+describe("a domain that is defined, as that of an imported VM", () => {
+  test("ends inactive, which is what was asked for, at once and again; what needs a running one says so", async () => {
+    const guest = (await Guest.make(110)).with(withoutKernel);
+    await on("hosta", `cat > ${guest.file} && virsh -c qemu:///system define ${guest.file} && virsh -c qemu:///system start ${guest.name}`, guest.xml);
+    try {
+      for (const action of ["cancel", "cancel", "shutdown"]) expect({ action, ...(await guest.act("hosta", action)), state: await guest.state("hosta") }).toEqual({ action, ...DONE, state: "shut off" });
+      for (const action of ["reboot", "reset"]) expect(await guest.act("hosta", action)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("domain is not running") });
+      const attached = await guest.call("hosta", "attach_disk", [guest.name, `${guest.directory}/disk.0`, "vdb", "1", "", "110", "hosta"], driverMessage({ vm: "<TEMPLATE><DISK><ATTACH>YES</ATTACH></DISK></TEMPLATE>" }));
+      expect(attached).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('"one-110" is not running') });
+      expect(await guest.deploy("hosta")).toMatchObject({ exitCode: 0, stdout: `${guest.uuid}\n` }); // in the place of the one that is off
+    } finally {
+      await guest.remove("hosta");
+      await on("hosta", `virsh -c qemu:///system undefine ${guest.uuid}`);
+    }
+  }, MINUTE);
+});
+
+describe("an oned of 5.6", () => {
+  test("gets the name, and errors between its markers", async () => {
+    const guest = (await Guest.make(111)).with(withoutKernel);
+    const version = (await on("hosta", "cat /var/tmp/one/VERSION; echo 5.6.0 > /var/tmp/one/VERSION")).stdout;
+    try {
+      expect(await guest.deploy("hosta")).toEqual({ ...DONE, stdout: "one-111\n" });
+      const other = guest.with((xml) => xml.replace(guest.uuid, "aaaaaaaa-0000-4000-8000-000000000111"));
+      expect(await other.deploy("hosta")).toMatchObject({ exitCode: 1, stdout: "", stderr: expect.stringMatching(/ERROR MESSAGE --8<------\nCould not create domain from .*\nERROR MESSAGE ------>8--\n$/) });
+      const nic = ["02:00:0a:00:01:11", "onebr0", "virtio", "dummy", "one-111-1"];
+      const message = driverMessage({ vm: `<TEMPLATE><NIC><ATTACH>YES</ATTACH><MAC>${nic[0]}</MAC><BRIDGE>onebr0</BRIDGE></NIC></TEMPLATE>` });
+      expect(await guest.call("hosta", "attach_nic", ["one-111", ...nic, "111", "hosta"], message)).toEqual(DONE);
+      expect((await guest.act("hosta", "poll", "one-111")).stdout).toMatch(/^STATE=a CPU=\S+ MEMORY=\d+ NETRX=\d+ NETTX=\d+/);
+      expect([await guest.act("hosta", "cancel", "one-111"), await guest.act("hosta", "shutdown", "one-111")]).toEqual([DONE, DONE]);
+    } finally {
+      await rootOn("hosta", `echo '${version.trim()}' > /var/tmp/one/VERSION`);
+      await guest.remove("hosta");
+    }
+  }, MINUTE);
+});
+
 describe("a guest that will not power off", () => {
   const inKvmrc = async (kvmrc: string, work: () => Promise<void>): Promise<void> => {
     await settingsOn(["hosta"], { kvmrc });
@@ -121,9 +169,9 @@ describe("a guest that will not power off", () => {
   };
 
   test("keeps running without FORCE_DESTROY, and is destroyed with it", async () => {
-    const guest = (await Guest.make(104)).with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, "").replace(/<channel[\s\S]*?<\/channel>/, ""));
+    const guest = (await Guest.make(104)).with(withoutKernel).with((xml) => xml.replace(/<channel[\s\S]*?<\/channel>/, ""));
     try {
-      await guest.deploy("hosta"); // no kernel: the firmware waits for a disk and hears no button
+      await guest.deploy("hosta");
       await inKvmrc("SHUTDOWN_TIMEOUT=3\n", async () => {
         const refused = await guest.act("hosta", "shutdown");
         expect({ code: refused.exitCode, message: refused.stderr, state: await guest.state("hosta") }).toEqual({ code: 1, message: expect.stringContaining("Timed out shutting down one-104"), state: "running" });
@@ -132,16 +180,26 @@ describe("a guest that will not power off", () => {
         const forced = await guest.act("hosta", "shutdown");
         expect({ code: forced.exitCode, logged: forced.stderr.includes("Destroying it"), state: await guest.state("hosta") }).toEqual({ code: 0, logged: true, state: "gone" });
       });
+      const deaf = guest.with((xml) => xml.replace("<features><acpi/></features>", ""));
+      expect(await deaf.deploy("hosta")).toMatchObject({ exitCode: 0 });
+      await inKvmrc("SHUTDOWN_TIMEOUT=120\nCANCEL_NO_ACPI=yes\n", async () => {
+        expect(await deaf.act("hosta", "shutdown")).toEqual({ ...DONE, stderr: expect.stringContaining('"one-104" has no ACPI: it is powered off at once') });
+      });
     } finally {
       await guest.remove("hosta");
     }
   }, MINUTE);
 
-  test("is destroyed at once when it is paused and FORCE_DESTROY is set", async () => {
-    const guest = await Guest.make(105);
+  test("is destroyed at once when it is paused and FORCE_DESTROY is set, else shutdown fails at once; reboot is taken", async () => {
+    const guest = (await Guest.make(105)).with(withoutKernel);
     try {
       await guest.deploy("hosta");
       await on("hosta", `virsh -c qemu:///system suspend ${guest.uuid}`);
+      expect(await guest.act("hosta", "reboot")).toEqual(DONE);
+      await inKvmrc("SHUTDOWN_TIMEOUT=120\n", async () => {
+        const refused = await guest.act("hosta", "shutdown");
+        expect({ code: refused.exitCode, says: userMessage(refused), state: await guest.state("hosta") }).toEqual({ code: 1, says: expect.stringContaining("domain is not running"), state: "paused" });
+      });
       await inKvmrc("SHUTDOWN_TIMEOUT=120\nFORCE_DESTROY=yes\n", async () => {
         expect({ code: (await guest.act("hosta", "shutdown")).exitCode, state: await guest.state("hosta") }).toEqual({ code: 0, state: "gone" });
       });
@@ -164,19 +222,24 @@ describe("deploy", () => {
     }
   }, MINUTE);
 
-  test("redefines system snapshots under the new UUID, parents first", async () => {
+  test("redefines system snapshots under the new UUID, parents first, and from another system datastore; the VM goes back to one there", async () => {
     const guest = await Guest.make(107);
+    const moved = guest.directory.replace("/0/", "/100/");
+    const renewed = guest.with((xml) => xml.replace(guest.uuid, "bbbbbbbb-0000-4000-8000-000000000107").replaceAll(guest.directory, moved));
     try {
       await guest.deploy("hosta");
       await on("hosta", `cd ${guest.directory} && for n in 0 1; do virsh -c qemu:///system snapshot-create-as ${guest.uuid} snap-$n >/dev/null && virsh -c qemu:///system snapshot-dumpxml --security-info ${guest.uuid} snap-$n > snap-$n.xml; done`);
       await guest.act("hosta", "cancel");
-      const renewed = guest.with((xml) => xml.replace(guest.uuid, "bbbbbbbb-0000-4000-8000-000000000107"));
-      expect(await renewed.deploy("hosta")).toMatchObject({ exitCode: 0, stdout: "bbbbbbbb-0000-4000-8000-000000000107\n", stderr: "" });
+      await on("hosta", `mkdir -p ${moved} && rmdir ${moved} && mv ${guest.directory} ${moved}`);
+      expect(await guest.call("hosta", "deploy", [`${moved}/deployment.1`, "hosta", "107", "hosta"], renewed.xml)).toEqual({ ...DONE, stdout: "bbbbbbbb-0000-4000-8000-000000000107\n" });
       const { stdout } = await on("hosta", "virsh -c qemu:///system snapshot-list --tree one-107");
       expect(stdout.replace(/\s+/g, " ").trim()).toBe("snap-0 | +- snap-1");
-      await on("hosta", "virsh -c qemu:///system destroy one-107");
+      expect(await guest.call("hosta", "snapshot_revert", ["one-107", "snap-0", "107", "hosta"])).toEqual(DONE);
+      expect((await on("hosta", "virsh -c qemu:///system domblklist one-107")).stdout).toContain(`${moved}/disk.0`);
     } finally {
+      await on("hosta", "virsh -c qemu:///system destroy one-107");
       await guest.remove("hosta");
+      rmSync(moved, { recursive: true, force: true });
     }
   }, MINUTE);
 

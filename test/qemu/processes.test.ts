@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { quoteWord } from "../../src/codec/shell-word.ts";
-import { DATASTORE, Guest, lab, on, REMOTE, rootOn, settingsOn, syncedTree } from "../support/lab.ts";
+import { ACTION_NAMES, EVERY_ACTION } from "../support/every-action.ts";
+import { DATASTORE, Guest, lab, on, REMOTE, rootOn, settingsOn, syncedTree, withDrive } from "../support/lab.ts";
 import { driverMessage } from "../unit/actions/message.ts";
 
 const MINUTE = 60_000;
@@ -10,7 +11,7 @@ let guest: Guest;
 
 beforeAll(async () => {
   tree = await syncedTree(["hosta"]);
-  guest = (await Guest.make(241, "--memory", "256")).with((xml) => xml.replace("<controller type='scsi'", "<disk type='file' device='cdrom'><target dev='sdz' bus='scsi'/><readonly/><address type='drive' controller='0' bus='0' target='25' unit='0'/></disk><controller type='scsi'"));
+  guest = (await Guest.make(241, "--memory", "256")).with(withDrive);
   await guest.deploy("hosta");
   await guest.ready("hosta");
   await on("hosta", `cd ${guest.directory} && qemu-img create -q -f qcow2 disk.1 4M && truncate -s 512K disk.2`);
@@ -19,37 +20,6 @@ afterAll(async () => {
   await guest.remove("hosta");
   rmSync(tree, { recursive: true, force: true });
 });
-
-const template = (inner: string) => driverMessage({ vm: `<TEMPLATE>${inner}</TEMPLATE>` });
-const DISK = template("<DISK><ATTACH>YES</ATTACH><DISK_ID>1</DISK_ID><TYPE>FILE</TYPE><DRIVER>qcow2</DRIVER><TARGET>vdb</TARGET></DISK>");
-const MAC = "02:00:0a:00:02:41";
-const NIC = template(`<NIC><ATTACH>YES</ATTACH><MAC>${MAC}</MAC><BRIDGE>onebr0</BRIDGE><TARGET>one-241-1</TARGET><MODEL>virtio</MODEL></NIC>`);
-const RESIZE = template("<MEMORY>192</MEMORY><VCPU>1</VCPU><RESIZE><MEMORY>256</MEMORY><VCPU>1</VCPU></RESIZE>");
-
-/** Every action on a running guest, in an order in which each can succeed. */
-const calls: readonly (readonly [action: string, words: () => readonly string[], stdin: string])[] = [
-  ["poll", () => [guest.uuid, "hosta", "241", "hosta"], ""],
-  ["attach_disk", () => [guest.uuid, `${guest.directory}/disk.1`, "vdb", "1", "", "241", "hosta"], DISK],
-  ["resize_disk", () => [guest.uuid, "1", "8", "", "hosta", "241", "hosta"], DISK],
-  ["detach_disk", () => [guest.uuid, `${guest.directory}/disk.1`, "vdb", "1", "241", "hosta"], DISK],
-  ["attach_nic", () => [guest.uuid, MAC, "onebr0", "virtio", "dummy", "one-241-1", "241", "hosta"], NIC],
-  ["detach_nic", () => [guest.uuid, MAC, "241", "hosta"], NIC],
-  ["resize", () => [guest.uuid, "241", "hosta"], RESIZE],
-  ["reconfigure", () => [guest.uuid, "sdz", `${guest.directory}/disk.2`, "241", "hosta"], NIC],
-  ["prereconfigure", () => [guest.uuid, "sdz", "241", "hosta"], NIC],
-  ["snapshot_create", () => [guest.uuid, "0", "241", "hosta"], ""],
-  ["snapshot_revert", () => [guest.uuid, "snap-0", "241", "hosta"], ""],
-  ["snapshot_delete", () => [guest.uuid, "snap-0", "241", "hosta"], ""],
-  ["exec", () => ["241", "hosta", "true"], ""],
-  ["exec_cancel", () => ["241", "hosta"], ""],
-  ["reboot", () => [guest.uuid, "hosta", "241", "hosta"], ""],
-  ["reset", () => [guest.uuid, "hosta", "241", "hosta"], ""],
-  ["save", () => [guest.uuid, `${guest.directory}/checkpoint`, "hosta", "241", "hosta"], driverMessage()],
-  ["restore", () => [`${guest.directory}/checkpoint`, "hosta", guest.uuid, "241", "hosta"], driverMessage()],
-  ["shutdown", () => [guest.uuid, "hosta", "241", "hosta"], ""],
-  ["deploy", () => [guest.file, "hosta", "241", "hosta"], "domain"],
-  ["cancel", () => [guest.uuid, "hosta", "241", "hosta"], ""],
-];
 
 /** Calls an action under our trace: how it ended, how often it asked libvirt, and the programs that it started, in order. */
 async function traced(action: string, words: readonly string[], stdin: string) {
@@ -61,9 +31,10 @@ async function traced(action: string, words: readonly string[], stdin: string) {
 }
 
 describe("processes spawned on a real host", () => {
-  test.each(calls)("%s succeeds and spawns none, with a plain kvmrc", async (action, words, stdin) => {
+  test.each(ACTION_NAMES.filter((name) => !name.startsWith("migrate")))("%s succeeds and spawns none, with a plain kvmrc", async (action) => {
     if (["exec", "save", "shutdown"].includes(action)) await guest.ready("hosta"); // the ones before made it boot
-    const { result, programs, asked } = await traced(action, words(), stdin === "domain" ? guest.xml : stdin);
+    const { words, stdin } = EVERY_ACTION[action](guest);
+    const { result, programs, asked } = await traced(action, words, stdin);
     const answer = action === "snapshot_create" ? "snap-0\n" : action === "deploy" ? `${guest.uuid}\n` : "";
     expect({ action, ...result, stdout: action === "poll" ? "" : result.stdout, programs, asked: asked > 0 || action === "exec_cancel" }).toEqual({ action, exitCode: 0, stdout: answer, stderr: "", programs: [], asked: true });
   }, MINUTE);

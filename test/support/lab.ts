@@ -164,6 +164,12 @@ export class Guest {
   }
 }
 
+/** A VM that also has an empty CD-ROM drive sdz, the last one of its SCSI controller. */
+export function withDrive(xml: string): string {
+  const drive = "<disk type='file' device='cdrom'><target dev='sdz' bus='scsi'/><readonly/><address type='drive' controller='0' bus='0' target='25' unit='0'/></disk>";
+  return xml.replace("<controller type='scsi'", `${drive}<controller type='scsi'`);
+}
+
 /** Waits for a condition, never for time; fails with what it waited for. */
 export async function until(what: string, condition: () => Promise<boolean>, seconds = 60): Promise<void> {
   const end = performance.now() + seconds * 1000;
