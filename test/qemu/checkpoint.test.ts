@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { Guest, on, rootOn, settingsOn, syncedTree, until } from "../support/lab.ts";
+import { DATASTORE, Guest, on, REMOTE, rootOn, settingsOn, syncedTree, until, userMessage } from "../support/lab.ts";
 import { driverMessage } from "../unit/actions/message.ts";
 
 const MINUTE = 60_000;
@@ -30,12 +30,15 @@ describe("save and restore of a running guest", () => {
   const restore = (stdin = driverMessage()) => guest.call("hosta", "restore", [checkpoint(), "hosta", guest.uuid, String(guest.vmid), "hosta"], stdin);
 
   test("save stops it and leaves a checkpoint; restore lets it go on where it was", async () => {
-    await guest.inside("hosta", "echo kept > /run/mark");
+    await guest.inside("hosta", "echo kept > /run/mark; date -s '2020-01-01 00:00:00'");
     const before = await uptime();
-    expect(await save()).toEqual({ exitCode: 0, stdout: "", stderr: "" });
-    expect({ state: await guest.state("hosta"), head: readFileSync(checkpoint()).subarray(0, 16).toString() }).toEqual({ state: "gone", head: "LibvirtQemudSave" });
-    expect(await restore()).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    await on("hosta", `echo older > ${checkpoint()}`);
+    expect(await save()).toEqual({ ...DONE, stderr: expect.stringMatching(/^INFO: save: Moving old checkpoint file .*\/checkpoint to .*\/checkpoint\.\d+\n$/) });
+    expect({ state: await guest.state("hosta"), head: readFileSync(checkpoint()).subarray(0, 16).toString(), older: (await on("hosta", `cat ${checkpoint()}.*`)).stdout }).toEqual({ state: "gone", head: "LibvirtQemudSave", older: "older\n" });
+    await settingsOn(["hosta"], { kvmrc: "SYNC_TIME=yes\n" });
+    expect(await restore().finally(() => settingsOn(["hosta"]))).toEqual(DONE);
     await guest.ready("hosta");
+    expect(Math.abs(Number(await guest.inside("hosta", "date +%s")) - Date.now() / 1000)).toBeLessThan(30); // SYNC_TIME
     expect({ mark: await guest.inside("hosta", "cat /run/mark"), later: (await uptime()) >= before, left: statSync(checkpoint(), { throwIfNoEntry: false }) }).toEqual({ mark: "kept\n", later: true, left: undefined });
   }, 2 * MINUTE);
 
@@ -49,9 +52,34 @@ describe("save and restore of a running guest", () => {
     await on("hosta", `cp ${checkpoint()} ${checkpoint()}.good && printf 'QFI\\373' | dd of=${checkpoint()} conv=notrunc status=none`);
     const refused = await restore();
     expect({ code: refused.exitCode, stderr: refused.stderr, state: await guest.state("hosta") }).toEqual({ code: 1, stderr: expect.stringContaining("it begins with 51 46 49 fb"), state: "gone" });
+    await on("hosta", `head -c 1M ${checkpoint()}.good > ${checkpoint()}`);
+    const cut = await restore();
+    expect({ code: cut.exitCode, lines: userMessage(cut).split("\n").length, says: userMessage(cut), state: await guest.state("hosta"), kept: statSync(checkpoint()).size }).toEqual({
+      code: 1, lines: 1, says: expect.stringContaining(`Could not restore from ${checkpoint()}: `), state: "gone", kept: 1024 ** 2,
+    });
     await on("hosta", `mv ${checkpoint()}.good ${checkpoint()}`);
     expect((await restore()).exitCode).toBe(0);
   }, 2 * MINUTE);
+
+  test("save waits for a copy of a disk, as the storage's live snapshots make it, and says so", async () => {
+    const copy = `${guest.directory}/copy`;
+    await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M count=24 conv=fsync 2>/dev/null");
+    await on("hosta", `qemu-img create -q -f qcow2 ${copy} 32M && virsh -c qemu:///system blockcopy ${guest.uuid} vda ${copy} --transient-job --bandwidth 1 --reuse-external`);
+    const saving = on("hosta", `ONEVIRT_TRACE=${copy}.trace ${REMOTE}/save ${guest.uuid} ${checkpoint()} hosta ${VMID} hosta`, driverMessage());
+    await until("libvirt has refused", async () => (await on("hosta", `grep -c ' virDomainSave' ${copy}.trace`)).stdout.trim() === "1", 20);
+    await on("hosta", `virsh -c qemu:///system blockjob ${guest.uuid} vda --abort; rm -f ${copy} ${copy}.trace`);
+    expect(await saving).toEqual({ ...DONE, stderr: `INFO: save: save of "${guest.name}": a disk is being copied, trying again in 5 s\n` });
+    expect(await restore()).toEqual(DONE);
+  }, 2 * MINUTE);
+
+  test("restore of a guest that put itself to sleep wakes it, and needs no checkpoint", async () => {
+    await guest.inside("hosta", "(sleep 0.2; echo mem > /sys/power/state) >/dev/null 2>&1 &");
+    await until("it sleeps", async () => (await guest.state("hosta")) === "pmsuspended", 20);
+    expect(await restore()).toEqual(DONE);
+    await until("it is awake", async () => (await guest.state("hosta")) === "running", 20);
+    await guest.ready("hosta");
+    expect(await guest.inside("hosta", "cat /run/mark")).toBe("kept\n");
+  }, MINUTE);
 
   test("a disk that is full while the memory is saved: one clear error, no half checkpoint, and the guest goes on", async () => {
     const small = `${guest.directory}/small`;
@@ -69,7 +97,7 @@ describe("save and restore of a running guest", () => {
     const rbd = `${guest.directory}/rbd`;
     mkdirSync(`${guest.directory}/pool`, { recursive: true });
     chmodSync(`${guest.directory}/pool`, 0o777);
-    writeFileSync(rbd, `#!/bin/sh\necho "$*" >> ${guest.directory}/pool/calls\ncase "$*" in *import*) cp "$5" ${guest.directory}/pool/image;; *export*) cp ${guest.directory}/pool/image "$4";; *rm*) rm ${guest.directory}/pool/image;; esac\n`);
+    writeFileSync(rbd, `#!/bin/sh\nif [ -e ${guest.directory}/pool/down ]; then echo "rbd: error connecting to the cluster" >&2; exit 1; fi\necho "$*" >> ${guest.directory}/pool/calls\ncase "$*" in *import*) cp "$5" ${guest.directory}/pool/image;; *export*) cp ${guest.directory}/pool/image "$4";; *rm*) rm ${guest.directory}/pool/image;; esac\n`);
     chmodSync(rbd, 0o755);
     await settingsOn(["hosta"], { kvmrc: `RBD="${rbd} --x"\n` });
     const ceph = driverMessage({ datastore: "<TM_MAD><![CDATA[ceph]]></TM_MAD>" });
@@ -81,6 +109,13 @@ describe("save and restore of a running guest", () => {
         "--x import --image-format 2 VMDIR/checkpoint one/one-sys-201-checkpoint", "--x export one/one-sys-201-checkpoint VMDIR/checkpoint.export", "--x rm one/one-sys-201-checkpoint", "",
       ]);
       expect(await guest.state("hosta")).toBe("running");
+
+      writeFileSync(`${guest.directory}/pool/down`, "");
+      expect(await restore(ceph)).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/: Error exporting checkpoint from one\/one-sys-201-checkpoint to .*error connecting to the cluster\.\n$/) });
+      expect(await save(ceph)).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/: Error importing checkpoint into one\/one-sys-201-checkpoint: .*error connecting to the cluster\.\n$/) });
+      // The file is the only copy, and newer than any image: from it the VM comes back, without asking the cluster.
+      expect({ state: await guest.state("hosta"), head: readFileSync(checkpoint()).subarray(0, 16).toString() }).toEqual({ state: "gone", head: "LibvirtQemudSave" });
+      expect(await restore(ceph)).toEqual({ ...DONE, stderr: expect.stringContaining("which is newer than one/one-sys-201-checkpoint") });
     } finally {
       await settingsOn(["hosta"]);
     }
@@ -111,21 +146,39 @@ describe("system snapshots of a running guest", () => {
     for (const action of ["snapshot_revert", "snapshot_delete"])
       expect({ action, ...(await guest.call("hosta", action, [guest.uuid, "snap-7", VMID, "hosta"])) }).toMatchObject(action === "snapshot_delete" ? { exitCode: 0, stdout: "" } : { exitCode: 1, stdout: "", stderr: expect.stringContaining(`Could not revert to snapshot snap-7 for domain ${guest.uuid}`) });
 
+    await on("hosta", `touch ${guest.directory}/snap-7.xml`);
+    expect(await guest.call("hosta", "snapshot_delete", [guest.uuid, "snap-7", VMID, "hosta"])).toMatchObject({ exitCode: 1, stdout: "", stderr: expect.stringContaining(`Could not delete snapshot snap-7 for domain ${guest.uuid}: `) });
+    expect((await on("hosta", `rm ${guest.directory}/snap-7.xml`)).exitCode).toBe(0); // what libvirt does not know stays kept
+
+    await on("hosta", `chmod 555 ${guest.directory}`);
+    const notKept = await guest.call("hosta", "snapshot_create", [guest.uuid, "2", VMID, "hosta"]);
+    await on("hosta", `chmod 755 ${guest.directory}`);
+    expect(notKept).toEqual({ exitCode: 0, stdout: "snap-2\n", stderr: expect.stringContaining("ERROR: snapshot_create: Snapshot snap-2 stands, but libvirt will not know it after the VM was off") });
+
     await guest.act("hosta", "cancel");
     await guest.deploy("hosta");
     expect((await virsh(`snapshot-list --name ${guest.uuid}`)).trim()).toBe("snap-1");
   }, 3 * MINUTE);
 
-  test("snapshot_create of a raw disk is one clear error, and the guest goes on", async () => {
-    const raw = await Guest.make(203);
-    const other = raw.with((xml) => xml.replace("type='qcow2'", "type='raw'").replace(/<kernel>[\s\S]*?<\/cmdline>/, "")); // it need not boot
+  test("snapshot_create of a raw disk is one clear error, and the guest goes on; its checkpoint follows it to another system datastore", async () => {
+    const elsewhere = `${DATASTORE.replace(/0$/, "100")}/203`;
+    const raw = (await Guest.make(203)).with((xml) => xml.replace("type='qcow2'", "type='raw'").replace(/<kernel>[\s\S]*?<\/cmdline>/, "").replace(/<channel[\s\S]*?<\/channel>/, "")); // it need not boot
     try {
       await on("hosta", `qemu-img create -q -f raw ${raw.directory}/disk.0 8M`);
-      await other.deploy("hosta");
-      const refused = await other.call("hosta", "snapshot_create", [other.uuid, "0", "203", "hosta"]);
-      expect({ code: refused.exitCode, stderr: refused.stderr, state: await other.state("hosta") }).toEqual({ code: 1, stderr: expect.stringContaining("unsupported for storage type raw"), state: "running" });
+      await raw.deploy("hosta");
+      const refused = await raw.call("hosta", "snapshot_create", [raw.uuid, "0", "203", "hosta"]);
+      expect({ code: refused.exitCode, stderr: refused.stderr, state: await raw.state("hosta") }).toEqual({ code: 1, stderr: expect.stringContaining("unsupported for storage type raw"), state: "running" });
+      expect(await raw.call("hosta", "save", [raw.uuid, `${raw.directory}/checkpoint`, "hosta", "203", "hosta"], driverMessage())).toEqual(DONE);
+      await on("hosta", `mkdir -p ${elsewhere} && rmdir ${elsewhere} && mv ${raw.directory} ${elsewhere}`);
+      await settingsOn(["hosta"], { kvmrc: "SYNC_TIME=yes\n" });
+      const restored = await raw.call("hosta", "restore", [`${elsewhere}/checkpoint`, "hosta", raw.uuid, "203", "hosta"], driverMessage());
+      expect(restored).toEqual({ ...DONE, stderr: expect.stringContaining("WARN: restore: The clock of the guest was not set") }); // it has no agent
+      const paths = new Set((await virsh(`dumpxml ${raw.uuid}`)).match(/\/[^'<>\]]*\/203(\/[^'<>\]]*)?/g)); // also in its metadata
+      expect({ state: await raw.state("hosta"), paths: [...paths].toSorted() }).toEqual({ state: "running", paths: [elsewhere, `${elsewhere}/console.log`, `${elsewhere}/disk.0`] });
     } finally {
+      await settingsOn(["hosta"]);
       await raw.remove("hosta");
+      rmSync(elsewhere, { recursive: true, force: true });
     }
   }, MINUTE);
 });
@@ -174,4 +227,14 @@ describe("commands in a guest", () => {
     const refused = await exec("/no/such/program");
     expect({ code: refused.exitCode, stderr: refused.stderr.includes("/no/such/program") }).toEqual({ code: 1, stderr: true });
   }, MINUTE);
+
+  test("a guest whose agent is silent: exec says so in time and keeps nothing, and shutdown gets through by ACPI", async () => {
+    await guest.inside("hosta", "(sleep 0.2; kill -STOP $(pidof qemu-ga)) >/dev/null 2>&1 &");
+    await until("the agent is silent", async () => (await on("hosta", `virsh -c qemu:///system qemu-agent-command ${guest.name} --timeout 1 '{"execute":"guest-ping"}'`)).exitCode !== 0, 20);
+    const refused = await exec("date");
+    expect({ code: refused.exitCode, says: userMessage(refused), kept: (await on("hosta", "ls /var/run/one/one-201")).exitCode === 0 }).toEqual({ code: 1, says: expect.stringMatching(/^Error executing the command in VM 201: [^\n]*Guest agent is not responding[^\n]*$/), kept: false });
+    expect(await guest.call("hosta", "exec_cancel", [VMID, "hosta"])).toEqual(DONE);
+    expect(await guest.act("hosta", "shutdown")).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(await guest.state("hosta")).toBe("gone");
+  }, 2 * MINUTE);
 });

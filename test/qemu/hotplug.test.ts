@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { Guest, on, rootOn, settingsOn, syncedTree, until } from "../support/lab.ts";
+import type { Result } from "../support/executable-tree.ts";
+import { Guest, on, rootOn, settingsOn, syncedTree, until, userMessage, withDrive } from "../support/lab.ts";
 import { driverMessage } from "../unit/actions/message.ts";
 
 const MINUTE = 60_000;
@@ -11,8 +12,7 @@ let guest: Guest;
 beforeAll(async () => {
   tree = await syncedTree(["hosta"], { kvmrc: kvmrc(8) });
   // Two sockets that may come, memory that may come, an I/O thread, and a drive without a medium.
-  guest = (await Guest.make(211, "--memory", "256", "--max-memory", "1024", "--vcpus", "1", "--max-vcpus", "2")).with((xml) =>
-    xml.replace("<os>", "<iothreads>2</iothreads><os>").replace("<controller type='scsi'", "<disk type='file' device='cdrom'><target dev='sdz' bus='scsi'/><readonly/><address type='drive' controller='0' bus='0' target='25' unit='0'/></disk><controller type='scsi'"));
+  guest = (await Guest.make(211, "--memory", "256", "--max-memory", "1024", "--vcpus", "1", "--max-vcpus", "2")).with(withDrive).with((xml) => xml.replace("<os>", "<iothreads>2</iothreads><os>"));
   await guest.deploy("hosta");
   await guest.ready("hosta");
 }, 2 * MINUTE);
@@ -29,7 +29,16 @@ const attachDisk = (path: string, target: string, values: Readonly<Record<string
   guest.call("hosta", "attach_disk", [guest.uuid, path, target, "1", Buffer.from(disk(values)).toString("base64"), "211", "hosta"], disk(values));
 const detachDisk = (path: string, target: string) => guest.call("hosta", "detach_disk", [guest.uuid, path, target, "1", "211", "hosta"], driverMessage());
 const document = async () => (await on("hosta", `virsh -c qemu:///system dumpxml ${guest.uuid}`)).stdout;
+const prereconfigure = (target = "sdz") => guest.call("hosta", "prereconfigure", [guest.uuid, target, "211", "hosta"], driverMessage());
+const reconfigure = (image: string, target = "sdz") => guest.call("hosta", "reconfigure", [guest.uuid, target, `${guest.directory}/${image}`, "211", "hosta"], driverMessage());
 const DONE = { exitCode: 0, stdout: "", stderr: "" };
+
+/** The one line for the user of a call that has failed; anything else is told instead. */
+async function clearError(call: () => Promise<Result>): Promise<string> {
+  const result = await call();
+  const says = userMessage(result);
+  return result.exitCode === 1 && result.stdout === "" && says !== "" && !says.includes("\n") ? says : `no clear error: ${JSON.stringify(result)}`;
+}
 
 describe("disks of a running guest", () => {
   const file = (name: string) => `${guest.directory}/${name}`;
@@ -61,6 +70,9 @@ describe("disks of a running guest", () => {
       expect(await attachDisk(file("disk.8"), "vdd", { TYPE: "BLOCK", DRIVER: "raw" })).toEqual(DONE);
       expect(await document()).toMatch(/type='block'[^>]*>[\s\S]*dev='[^']*disk\.8'/);
       expect(await detachDisk(file("disk.8"), "vdd")).toEqual(DONE);
+      expect(await reconfigure("disk.8")).toEqual(DONE); // a context image of LVM
+      expect(await document()).toMatch(/type='block' device='cdrom'>[\s\S]*dev='[^']*disk\.8'/);
+      expect(await prereconfigure()).toEqual(DONE);
     } finally {
       await rootOn("hosta", `losetup -d ${device}`);
     }
@@ -87,9 +99,17 @@ describe("disks of a running guest", () => {
     expect({ ran: (await on("hosta", `ls ${file("mark")}`)).exitCode === 0, inDocument: (await document()).includes("dev='vdb'") }).toEqual({ ran: false, inDocument: false });
   }, MINUTE);
 
-  test("a disk that is not there is one clear error, and nothing is half attached", async () => {
-    const { exitCode, stderr } = await attachDisk(file("missing"), "vdb", { TYPE: "FILE" });
-    expect({ exitCode, stderr, inDocument: (await document()).includes("dev='vdb'") }).toEqual({ exitCode: 1, stderr: expect.stringContaining("No such file"), inDocument: false });
+  test("a disk that is not there, that its bus cannot take, or that no message describes is one clear error, and nothing is half attached", async () => {
+    const before = await document();
+    const failures: [() => Promise<Result>, RegExp][] = [
+      [() => attachDisk(file("missing"), "vdb", { TYPE: "FILE" }), /No such file/],
+      [() => attachDisk(file("disk.0"), "hdc", { TYPE: "FILE" }), /ide/i],
+      [() => attachDisk(file("disk.0"), "vdb", { TYPE: "FILE", DRIVER: "nosuch" }), /nosuch/],
+      [() => guest.call("hosta", "attach_disk", [guest.uuid, file("disk.0"), "vdb", "1", "bm8=", "211", "hosta"], "<VMM_DRIVER_ACTION_DATA><VM>"), /driver message/],
+      [() => guest.call("hosta", "attach_disk", [guest.uuid, file("disk.0"), "vdb", "1", "", "211", "hosta"], driverMessage()), /no disk with ATTACH=YES/],
+    ];
+    for (const [call, reason] of failures) expect(await clearError(call)).toMatch(reason);
+    expect(await document()).toBe(before);
   }, MINUTE);
 
   test("resize_disk is seen inside the guest", async () => {
@@ -98,6 +118,9 @@ describe("disks of a running guest", () => {
     await attachDisk(path, "vdb", { TYPE: "FILE", DRIVER: "qcow2" });
     const message = template(`<DISK>${elements({ DISK_ID: "3", TARGET: "vdb" })}</DISK>`);
     expect(await guest.call("hosta", "resize_disk", [guest.uuid, "3", "12", "", "hosta", "211", "hosta"], message)).toEqual(DONE);
+    expect(await guest.call("hosta", "resize_disk", [guest.uuid, "3", "12", "", "hosta", "211", "hosta"], message)).toEqual(DONE); // as after a lost answer
+    for (const [id, target, reason] of [["4", "vdb", /no disk 4/], ["3", "vdx", /vdx/]] as const)
+      expect(await clearError(() => guest.call("hosta", "resize_disk", [guest.uuid, id, "16", "", "hosta", "211", "hosta"], template(`<DISK>${elements({ DISK_ID: "3", TARGET: target })}</DISK>`)))).toMatch(reason);
     await until("the guest sees 12 MiB", async () => (await guest.inside("hosta", "cat /sys/class/block/vdb/size")).trim() === String(12 * 2048), 20);
     expect(await detachDisk(path, "vdb")).toEqual(DONE);
   }, MINUTE);
@@ -106,21 +129,25 @@ describe("disks of a running guest", () => {
 describe("the context drive of a running guest", () => {
   test("prereconfigure ejects, reconfigure inserts, and the guest reads the new content", async () => {
     for (const word of ["old", "new"]) await on("hosta", `truncate -s 512K ${guest.directory}/${word}.img && printf ${word} | dd of=${guest.directory}/${word}.img conv=notrunc status=none`);
-    const prereconfigure = () => guest.call("hosta", "prereconfigure", [guest.uuid, "sdz", "211", "hosta"], driverMessage());
-    const reconfigure = (name: string) => guest.call("hosta", "reconfigure", [guest.uuid, "sdz", `${guest.directory}/${name}.img`, "211", "hosta"], driverMessage());
     const read = () => guest.inside("hosta", "echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/sr0 bs=3 count=1 2>/dev/null");
     expect(await prereconfigure()).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("CDROM already ejected") });
-    expect(await reconfigure("old")).toEqual(DONE);
+    expect(await reconfigure("old.img")).toEqual(DONE);
     expect(await read()).toBe("old");
-    expect((await reconfigure("new")).exitCode).toBe(1); // the drive is full
+    expect((await reconfigure("new.img")).exitCode).toBe(1); // the drive is full
     expect(await prereconfigure()).toEqual(DONE);
-    expect(await reconfigure("new")).toEqual(DONE);
+    expect(await reconfigure("new.img")).toEqual(DONE);
     expect(await read()).toBe("new");
+
+    expect(await prereconfigure()).toEqual(DONE);
+    expect(await clearError(() => reconfigure("missing.img"))).toContain("No such file");
+    for (const call of [() => prereconfigure("sdy"), () => reconfigure("new.img", "sdy")]) expect(await clearError(call)).toContain('"one-211" has no drive sdy');
+    expect(await prereconfigure()).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("CDROM already ejected") });
+    expect(await reconfigure("new.img")).toEqual(DONE);
   }, MINUTE);
 
   test("prereconfigure opens a tray that the guest has locked", async () => {
     await guest.inside("hosta", "sleep 1000 < /dev/sr0 > /dev/null 2>&1 & echo $! > /tmp/reader");
-    expect(await guest.call("hosta", "prereconfigure", [guest.uuid, "sdz", "211", "hosta"], driverMessage())).toEqual(DONE);
+    expect(await prereconfigure()).toEqual(DONE);
     expect((await on("hosta", `virsh -c qemu:///system domblklist ${guest.uuid}`)).stdout).toMatch(/sdz\s+-/);
     await guest.inside("hosta", "kill $(cat /tmp/reader)");
   }, MINUTE);
@@ -140,6 +167,25 @@ describe("NICs of a running guest", () => {
     expect(await guest.call("hosta", "detach_nic", [guest.uuid, MAC, "211", "hosta"], stdin)).toEqual(DONE);
     expect({ inGuest: (await interfaces()).includes(MAC), inDocument: (await document()).includes(MAC) }).toEqual({ inGuest: false, inDocument: false });
     expect((await guest.call("hosta", "detach_nic", [guest.uuid, MAC, "211", "hosta"], stdin)).exitCode).toBe(0);
+  }, MINUTE);
+});
+
+describe("NICs and devices that this host does not have", () => {
+  const nic = (values: Readonly<Record<string, string>>) => template(`<NIC>${elements({ ATTACH: "YES", MAC: "02:00:0a:00:02:13", ...values })}</NIC>`);
+  const pci = (values: Readonly<Record<string, string>>) => template(`<PCI>${elements({ ATTACH: "YES", ...values })}</PCI>`);
+  const failures: [string, string, RegExp][] = [
+    ["a bridge", nic({ BRIDGE: "nosuchbr0", BRIDGE_TYPE: "linux" }), /nosuchbr0/],
+    ["a model", nic({ BRIDGE: "onebr0", BRIDGE_TYPE: "linux", MODEL: "nosuch" }), /nosuch/],
+    ["a PCI device", pci({ DOMAIN: "0000", BUS: "fe", SLOT: "1f", FUNCTION: "7" }), /Could not attach NIC to .*(passthrough|fe:1f\.7)/],
+    ["a mediated device", pci({ DOMAIN: "0000", BUS: "fe", SLOT: "1f", FUNCTION: "7", UUID: "11111111-2222-4333-8444-555555555555" }), /Could not attach NIC to .*(VFIO|11111111-2222-4333-8444-555555555555)/],
+    ["any at all", driverMessage(), /no NIC and no PCI device with ATTACH=YES/],
+  ];
+
+  test("are one clear error each, nothing is half attached, and taking back what was not attached succeeds", async () => {
+    const before = await document();
+    for (const [what, stdin, reason] of failures) expect([what, await clearError(() => guest.call("hosta", "attach_nic", [guest.uuid, "02:00:0a:00:02:13", "b", "-", "dummy", "t", "211", "hosta"], stdin))]).toEqual([what, expect.stringMatching(reason)]);
+    for (const [what, stdin] of failures) expect([what, await guest.call("hosta", "detach_nic", [guest.uuid, "02:00:0a:00:02:13", "211", "hosta"], stdin)]).toEqual([what, { ...DONE, stderr: expect.stringContaining("nothing to detach") }]);
+    expect(await document()).toBe(before);
   }, MINUTE);
 });
 
@@ -171,9 +217,11 @@ describe("memory and processors of a running guest", () => {
     await until("the guest has it again", async () => (await totalKiB()) > before - 10_000, 20);
   }, MINUTE);
 
-  test("more than the maximum is one clear error, and nothing changes", async () => {
-    const { exitCode, stderr } = await resize(4096, 1, 256, 1);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining("cannot set memory higher than max memory") });
+  test("more than the maximum is one clear error, and nothing changes: memory that was taken goes back", async () => {
+    const before = await totalKiB();
+    expect(await clearError(() => resize(4096, 1, 256, 1))).toContain("cannot set memory higher than max memory");
+    expect(await clearError(() => resize(192, 3, 256, 1))).toMatch(/Failed to resize VCPU to 3 on one-211: .*(maximum|vcpus)/);
+    await until("the guest has all of it", async () => (await totalKiB()) > before - 10_000, 20);
   }, MINUTE);
 
   test("a processor comes; where the processor is not emulated, it also goes", async () => {
@@ -217,5 +265,10 @@ describe("a guest that does not cooperate", () => {
     const { exitCode, stderr } = await deaf.call("hosta", "resize", [deaf.uuid, "212", "hosta"], sizes(96, 1, 128, 2));
     const count = (await on("hosta", `virsh -c qemu:///system vcpucount ${deaf.uuid} --live`)).stdout.trim();
     expect({ exitCode, stderr, count }).toEqual({ exitCode: 1, stderr: expect.stringContaining("Failed to resize VCPU to 1 on one-212: "), count: "2" });
+  }, MINUTE);
+
+  test("a module without a slot, and a command without an agent, is one clear error each", async () => {
+    expect(await clearError(() => deaf.call("hosta", "resize", [deaf.uuid, "212", "hosta"], sizes(256, 2, 192, 2, "HOTPLUG")))).toMatch(/Could not resize .*(maxMemory|memory|slots)/);
+    expect(await clearError(() => deaf.call("hosta", "exec", ["212", "hosta", "date"]))).toContain("QEMU guest agent is not configured");
   }, MINUTE);
 });

@@ -32,6 +32,23 @@ describe("root's own copy", () => {
     expect([(await on("hosta", "/usr/lib/onevirt/vgpu create /x/vm.xml")).stderr, (await rootOn("hosta", "/usr/lib/onevirt/vgpu create /x/vm.xml")).stderr]).toEqual(["Cannot run vgpu: it must be run as root\n", "Cannot run vgpu: it must be called by a user through sudo\n"]);
   }, MINUTE);
 
+  test("names a vGPU whose card this host does not have", async () => {
+    const pci = "<PCI><UUID>11111111-2222-4333-8444-555555555555</UUID><DOMAIN>0000</DOMAIN><BUS>fe</BUS><SLOT>1f</SLOT><FUNCTION>7</FUNCTION></PCI>";
+    await on("hosta", `echo '<VM><ID>231</ID><TEMPLATE>${pci}</TEMPLATE></VM>' > ${guest.directory}/vm.xml`);
+    expect(await asSudo(`/usr/lib/onevirt/vgpu create ${guest.directory}/vm.xml`)).toMatchObject({ exitCode: 1, stdout: "", stderr: expect.stringMatching(/^[^\n]*0000:fe:1f\.7[^\n]*\n$/) });
+    expect((await asSudo(`/usr/lib/onevirt/vgpu make ${guest.directory}/vm.xml`)).exitCode).not.toBe(0);
+  }, MINUTE);
+
+  test("17.1 row 10: virtiofsd.sh becomes virtiofsd, as oneadmin, with each word and descriptor; without one it says so", async () => {
+    // A namespace of its own, in which only a program of the test can be virtiofsd.
+    const inside = (line: string) => rootOn("hosta", `unshare -m sh -c 'for each in /usr/libexec /usr/lib/virtiofsd /usr/lib/qemu; do [ ! -d $each ] || mount -t tmpfs none $each; done; ${line}'`);
+    const program = Buffer.from('#!/bin/sh\necho "$$ $(id -un) $(cat <&5)"\nprintf "%s|" "$@"\n').toString("base64");
+    const { stdout, stderr } = await inside(`mkdir -p /usr/libexec; echo ${program} | base64 -d > /usr/libexec/virtiofsd; chmod 755 /usr/libexec/virtiofsd; echo $$; echo kept > /usr/libexec/text; exec /usr/lib/onevirt/virtiofsd.sh --fd=5 "a b" "\\$(id)" ";" 5< /usr/libexec/text`);
+    const [pid = "", ran = "", words = ""] = stdout.split("\n");
+    expect({ ran, words, stderr }).toEqual({ ran: `${pid} oneadmin kept`, words: "--fd=5|a b|$(id)|;|", stderr: "" });
+    expect(await inside("exec /usr/lib/onevirt/virtiofsd.sh")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("virtiofsd binary not found") });
+  }, MINUTE);
+
   test("keeps the state of a TPM with the rights of oneadmin, and puts it where swtpm looks", async () => {
     const place = `/var/lib/libvirt/swtpm/${guest.uuid}/tpm2/tpm2-00.permall`;
     await rootOn("hosta", `mkdir -p $(dirname ${place}) && head -c 6000 /dev/urandom > ${place} && chmod 600 ${place}`);
