@@ -1,39 +1,49 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { DATASTORE, Guest, type Host, type HostSettings, lab, on, rootOn, settingsOn, syncedTree, until } from "../support/lab.ts";
+import { DATASTORE, Guest, type Host, type HostSettings, lab, on, rootOn, settingsOn, syncedTree, until, userMessage, withDrive } from "../support/lab.ts";
 import { countOf, travel, withoutProgress, WRITER } from "../support/travel.ts";
 import type { Result } from "../support/executable-tree.ts";
 
 const MINUTE = 60_000;
 const VMID = 4001;
+const PROTOCOLS = ["qemu+ssh", "qemu+tcp"] as const;
 const DONE = { exitCode: 0, stdout: "", stderr: "" };
+const HOSTS = ["hosta", "hostb"] as const;
 let tree = "";
 let guest: Guest;
+/** Where the guest runs when a test begins, and where it is to go. */
+let [here, there]: readonly [Host, Host] = HOSTS;
 
 /** The lab's file system is an ordinary one: libvirt does not know that both hosts see it. */
 const settings = (options = "", { protocol = "qemu+ssh", conf = "" } = {}): HostSettings => ({ kvmrc: `QEMU_PROTOCOL=${protocol}\nMIGRATE_OPTIONS="--unsafe ${options}"\n`, conf });
-const configure = (options = "", more: { readonly protocol?: string; readonly conf?: string } = {}) => settingsOn(["hosta", "hostb"], settings(options, more));
+const configure = (options = "", more: { readonly protocol?: string; readonly conf?: string } = {}) => settingsOn(HOSTS, settings(options, more));
 
 const document = (shared: boolean) =>
   `<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>${guest.directory}</DISK_TARGET_PATH><VM><ID>${VMID}</ID><TEMPLATE/></VM><DATASTORE><BASE_PATH>${DATASTORE}</BASE_PATH><TEMPLATE><SHARED><![CDATA[${shared ? "YES" : "NO"}]]></SHARED></TEMPLATE></DATASTORE></VMM_DRIVER_ACTION_DATA>`;
-const migrateTold = (from: Host, to: Host, { shared = true } = {}): Promise<Result> => guest.call(from, "migrate", [guest.uuid, to, from, String(VMID), from], document(shared));
-const migrate = async (from: Host, to: Host, options: { readonly shared?: boolean } = {}): Promise<Result> => withoutProgress(await migrateTold(from, to, options));
-const sides = async () => ({ hosta: await guest.state("hosta"), hostb: await guest.state("hostb") });
-const ON_A = { hosta: "running", hostb: "gone" };
-const ON_B = { hosta: "gone", hostb: "running" };
+const migrateTold = (from: Host, to: string, { shared = true } = {}): Promise<Result> => guest.call(from, "migrate", [guest.uuid, to, from, String(VMID), from], document(shared));
+const migrate = async (from: Host, to: string, options: { readonly shared?: boolean } = {}): Promise<Result> => withoutProgress(await migrateTold(from, to, options));
+const sides = async () => Object.fromEntries(await Promise.all(HOSTS.map(async (host) => [host, await guest.state(host)] as const)));
+const onlyOn = (host: Host) => ({ hosta: "gone", hostb: "gone", [host]: "running" });
 
 const count = (host: Host) => countOf(guest, host);
 /** Changes memory faster than any limit that these tests set. */
 const dirty = (host: Host) => guest.inside(host, "(while :; do dd if=/dev/urandom of=/run/dirt bs=1M count=48 2>/dev/null; done) >/dev/null 2>&1 & echo $! > /run/dirty.pid");
 
-/** The guest runs on hosta, writes, and changes its memory no faster than that: as it is, where that is possible, for a guest takes seconds to boot. */
-async function guestAtHome(): Promise<void> {
-  const { hosta, hostb } = await sides();
-  const at = hosta === "running" && hostb === "gone" ? "hosta" : hosta === "gone" && hostb === "running" ? "hostb" : undefined;
+/** The guest runs on one host, writes, and changes its memory no faster than that: as it is and where it is, where that is possible, for a guest takes seconds to boot. */
+async function calmGuest(): Promise<void> {
+  const now = await sides();
+  const at = HOSTS.find((host) => Bun.deepEquals(now, onlyOn(host)));
   if (at === undefined || !(await calm(at))) return freshGuest();
-  if (at === "hosta") return;
+  [here, there] = at === "hosta" ? HOSTS : [HOSTS[1], HOSTS[0]];
+}
+
+/** The same on hosta. */
+async function guestAtHome(): Promise<void> {
+  await calmGuest();
+  if (here === "hosta") return;
   await configure();
   expect((await migrate("hostb", "hosta")).exitCode).toBe(0);
+  [here, there] = HOSTS;
 }
 
 /** Ends what dirties the memory; whether the guest answers and counts. */
@@ -48,9 +58,13 @@ async function calm(host: Host): Promise<boolean> {
   }
 }
 
+/** Its drive is empty, which is no reason not to move. */
+const makeGuest = async () => (await Guest.make(VMID, "--memory", "256")).with(withDrive);
+
 async function freshGuest(): Promise<void> {
-  for (const host of ["hosta", "hostb"] as const) await guest.remove(host);
-  guest = await Guest.make(VMID, "--memory", "256");
+  [here, there] = HOSTS;
+  for (const host of HOSTS) await guest.remove(host);
+  guest = await makeGuest();
   await guest.deploy("hosta");
   await guest.ready("hosta");
   await guest.inside("hosta", WRITER);
@@ -72,21 +86,21 @@ async function migrating(host: Host): Promise<string> {
 }
 
 beforeAll(async () => {
-  tree = await syncedTree(["hosta", "hostb"], settings());
-  guest = await Guest.make(VMID, "--memory", "256");
+  tree = await syncedTree(HOSTS, settings());
+  guest = await makeGuest();
   await freshGuest();
 }, 2 * MINUTE);
 afterAll(async () => {
-  for (const host of ["hosta", "hostb"] as const) await guest.remove(host);
-  await settingsOn(["hosta", "hostb"]);
+  for (const host of HOSTS) await guest.remove(host);
+  await settingsOn(HOSTS);
   rmSync(tree, { recursive: true, force: true });
 }, MINUTE);
 
-describe.each(["qemu+ssh", "qemu+tcp"])("migrate over %s", (protocol) => {
-  test("three in a row, there and back, of a guest that writes and answers: nothing is lost", async () => {
+describe.each(PROTOCOLS)("migrate over %s", (protocol) => {
+  test("three in a row, there and back, of a guest that writes and answers: nothing is lost; migrate_local, on the front-end, brings it back", async () => {
     await configure("", { protocol });
     expect(await travel(guest, 3, migrate)).toEqual(["hostb", "hosta", "hostb"]);
-    expect(await migrate("hostb", "hosta")).toEqual(DONE);
+    expect([await guest.call("hosta", "migrate_local", [guest.uuid, "hosta", "hostb", String(VMID), "hostb"]), await sides()]).toEqual([DONE, onlyOn("hosta")]);
   }, 3 * MINUTE);
 });
 
@@ -95,70 +109,100 @@ describe("migrate again", () => {
     await configure();
     expect(await migrate("hosta", "hostb")).toEqual(DONE);
     expect(await migrate("hosta", "hostb")).toEqual({ ...DONE, stderr: `INFO: migrate: "${guest.name}" runs on hostb already\n` });
-    expect([await migrate("hostb", "hosta"), await sides()]).toEqual([DONE, ON_A]);
+    expect(await sides()).toEqual(onlyOn("hostb"));
+  }, MINUTE);
+});
+
+describe("what stands in the way", () => {
+  beforeEach(calmGuest, MINUTE);
+
+  test("is one clear error before anything is done, which --plan gives too, and the VM stays", async () => {
+    const reasonTo = async (to: string) => {
+      const result = await migrate(here, to);
+      return [result.exitCode, result.stdout, userMessage(result)];
+    };
+    const plan = (to: string) => guest.call(here, "../../onevirt/onevirt-$(uname -m) vmm migrate", ["--plan", guest.uuid, to, here, String(VMID), here]);
+    await settingsOn(HOSTS); // the lab's file system is not one of a cluster
+    expect(await reasonTo(there)).toEqual([1, "", expect.stringMatching(/^Error migrating VM .* still runs on host[ab]: [^\n]*(shared|unsafe)[^\n]*--unsafe[^\n]*$/i)]);
+    await configure("--no-such-option");
+    expect(await reasonTo(there)).toEqual([1, "", expect.stringMatching(/^[^\n]*--no-such-option[^\n]*$/)]);
+    await configure();
+    const absent: readonly [to: string, reason: RegExp][] = [["nosuchhost", /^[^\n]*nosuchhost[^\n]*$/], [here, /^[^\n]*is the host that the VM runs on[^\n]*$/], ["localhost", /^[^\n]*"localhost" is this host for everybody[^\n]*$/]];
+    for (const [to, reason] of absent) expect([to, ...(await reasonTo(to))]).toEqual([to, 1, "", expect.stringMatching(reason)]);
+    const other = guest.xml.replace(guest.uuid, "aaaaaaaa-0000-4000-8000-000000004001");
+    await on(there, `cat > ${guest.directory}/other && virsh -c qemu:///system define ${guest.directory}/other`, other);
+    try {
+      expect(await reasonTo(there)).toEqual([1, "", expect.stringMatching(/^[^\n]*nothing was done: [^\n]*has another domain "one-4001"[^\n]*$/)]);
+      expect(await plan(there)).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('has another domain "one-4001"') });
+    } finally {
+      await on(there, `virsh -c qemu:///system undefine aaaaaaaa-0000-4000-8000-000000004001; rm ${guest.directory}/other`);
+    }
+    expect([(await plan(there)).exitCode, await sides()]).toEqual([0, onlyOn(here)]);
   }, MINUTE);
 });
 
 describe("system snapshots", () => {
-  test("are known on the destination after a migration, the current one as current, and revert works there", async () => {
+  beforeEach(calmGuest, MINUTE);
+
+  test("are known on the destination after a migration, the current one as current, and go back and away there", async () => {
     await configure();
-    for (const id of ["0", "1"]) expect((await guest.call("hosta", "snapshot_create", [guest.uuid, id, String(VMID), "hosta"])).exitCode).toBe(0);
-    expect(await migrate("hosta", "hostb")).toEqual(DONE);
-    const virsh = async (line: string) => (await on("hostb", `virsh -c qemu:///system ${line}`)).stdout.trim();
+    const snapshot = (host: Host, action: string, word: string) => guest.call(host, `snapshot_${action}`, [guest.uuid, word, String(VMID), host]);
+    for (const id of ["0", "1"]) expect((await snapshot(here, "create", id)).exitCode).toBe(0);
+    expect(await migrate(here, there)).toEqual(DONE);
+    const virsh = async (line: string) => (await on(there, `virsh -c qemu:///system ${line}`)).stdout.trim();
     expect([await virsh(`snapshot-list --name --topological ${guest.uuid}`), await virsh(`snapshot-current --name ${guest.uuid}`)]).toEqual(["snap-0\nsnap-1", "snap-1"]);
-    expect((await guest.call("hostb", "snapshot_revert", [guest.uuid, "snap-0", String(VMID), "hostb"])).exitCode).toBe(0);
-    await freshGuest(); // without snapshots
+    expect([await snapshot(there, "revert", "snap-0"), await snapshot(there, "delete", "snap-0"), await snapshot(there, "delete", "snap-1")]).toEqual([DONE, DONE, DONE]);
+    expect([await virsh(`snapshot-list --name ${guest.uuid}`), (await on(there, `ls ${guest.directory}`)).stdout]).toEqual(["", expect.not.stringContaining("snap-")]);
   }, 2 * MINUTE);
 });
 
 describe("options", () => {
-  beforeEach(guestAtHome, MINUTE);
+  beforeEach(calmGuest, MINUTE);
 
   test("a limited bandwidth is kept, progress is told", async () => {
-    await configure("--bandwidth 5");
+    await configure("--bandwidth 6");
     const begin = performance.now();
-    const { exitCode, stderr } = await migrateTold("hosta", "hostb");
-    expect({ exitCode, told: /INFO: migrate: Migration of "one-4001": \d+ s: \d+ MiB sent/.test(stderr), slow: performance.now() - begin > 10_000, ...(await sides()) }).toEqual({ exitCode: 0, told: true, slow: true, ...ON_B });
+    const { exitCode, stderr } = await migrateTold(here, there);
+    expect({ exitCode, told: /INFO: migrate: Migration of "one-4001": \d+ s: \d+ MiB sent/.test(stderr), slow: performance.now() - begin > 10_000, ...(await sides()) }).toEqual({ exitCode: 0, told: true, slow: true, ...onlyOn(there) });
   }, 2 * MINUTE);
 
   test("a guest that changes its memory faster than the limit is noticed: the migration ends, and the VM stays", async () => {
-    await configure("--bandwidth 8", { conf: "MIGRATE_STALL_SECONDS=4\n" });
-    await dirty("hosta");
-    const { exitCode, stderr } = await migrate("hosta", "hostb");
-    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringContaining("what is left to send has not become less for 4 s"), ...ON_A });
+    await configure("--bandwidth 16", { conf: "MIGRATE_STALL_SECONDS=4\n" });
+    await dirty(here);
+    const { exitCode, stderr } = await migrate(here, there);
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringContaining("what is left to send has not become less for 4 s"), ...onlyOn(here) });
   }, 3 * MINUTE);
 
   test("auto-converge holds such a guest back until it fits", async () => {
     await configure("--bandwidth 64 --auto-converge --auto-converge-initial 80 --auto-converge-increment 15");
-    await dirty("hosta");
-    expect({ ...(await migrate("hosta", "hostb")), stderr: "", ...(await sides()) }).toEqual({ ...DONE, ...ON_B });
+    await dirty(here);
+    expect({ ...(await migrate(here, there)), stderr: "", ...(await sides()) }).toEqual({ ...DONE, ...onlyOn(there) });
   }, 3 * MINUTE);
 
   test("post-copy that the kernel denies is foreseen, and leaves the VM where it is", async () => {
     await configure("--postcopy --postcopy-after-precopy");
     const before = await allowUserfaults("0");
     try {
-      const { exitCode, stderr } = await migrate("hosta", "hostb");
-      expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/WARN: migrate: post-copy needs the sysctl[^]*still runs on hosta/), ...ON_A });
+      const { exitCode, stderr } = await migrate(here, there);
+      expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/WARN: migrate: post-copy needs the sysctl[^]*still runs on host[ab]/), ...onlyOn(here) });
     } finally {
       await allowUserfaults(before);
     }
   }, 2 * MINUTE);
 
   test("post-copy moves such a guest after one pass, and it goes on there", async () => {
-    await configure("--bandwidth 8 --postcopy --postcopy-after-precopy");
-    await dirty("hosta");
+    await configure("--bandwidth 24 --postcopy --postcopy-after-precopy");
+    await dirty(here);
     const before = await allowUserfaults("1");
-    const { exitCode, stderr } = await migrate("hosta", "hostb").finally(() => allowUserfaults(before));
-    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 0, stderr: expect.stringContaining("switching to post-copy"), ...ON_B });
-    const now = await count("hostb");
-    await until("the guest goes on", async () => (await count("hostb")) > now, 20);
+    const { exitCode, stderr } = await migrate(here, there).finally(() => allowUserfaults(before));
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 0, stderr: expect.stringContaining("switching to post-copy"), ...onlyOn(there) });
+    const now = await count(there);
+    await until("the guest goes on", async () => (await count(there)) > now, 20);
   }, 3 * MINUTE);
 });
 
 describe("a network of its own, and TLS", () => {
   const place = `${DATASTORE}/4001-pki`;
-  const HOSTS = ["hosta", "hostb"] as const;
   let address = "";
 
   /** Certificates of both hosts and of the second address of hostb, from an authority of this test. */
@@ -191,118 +235,120 @@ describe("a network of its own, and TLS", () => {
   }, MINUTE);
 
   test("MIGRATE_URI and --tls: the memory goes to the second address of the destination, enciphered", async () => {
-    await configure("--tls --bandwidth 8", { conf: `MIGRATE_URI=tcp://${address}\n` });
+    await configure("--tls --bandwidth 24", { conf: `MIGRATE_URI=tcp://${address}\n` });
     const migration = migrate("hosta", "hostb");
     await until("the memory goes to the second address", async () => (await rootOn("hosta", "ss -Htn state established")).stdout.includes(address), 30);
     const parameters = await rootOn("hosta", `virsh -c qemu:///system qemu-monitor-command ${guest.uuid} --hmp info migrate_parameters`);
     expect(parameters.stdout).toMatch(/tls-creds: '?objlibvirt_migrate_tls0/);
-    expect({ ...(await migration), stderr: "", ...(await sides()) }).toEqual({ ...DONE, stderr: "", ...ON_B });
+    expect({ ...(await migration), stderr: "", ...(await sides()) }).toEqual({ ...DONE, stderr: "", ...onlyOn("hostb") });
   }, 2 * MINUTE);
 
   test("a certificate that the other side cannot check is a refusal, and the VM stays", async () => {
     await guestAtHome();
     await configure("--tls --tls-destination somebody.else", { conf: `MIGRATE_URI=tcp://${address}\n` });
     const { exitCode, stderr } = await migrate("hosta", "hostb");
-    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/still runs on hosta: .*(TLS|certificate)/), ...ON_A });
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/still runs on hosta: .*(TLS|certificate)/), ...onlyOn("hosta") });
   }, 2 * MINUTE);
 });
 
 describe("storage that is not shared", () => {
-  const own = (size: string) => rootOn("hostb", `mkdir -p ${guest.directory} && mount -t tmpfs -o size=${size},uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${guest.directory}`);
-  const ownNoMore = () => rootOn("hostb", `umount -l ${guest.directory}`);
+  const own = (size: string) => rootOn(there, `mkdir -p ${guest.directory} && mount -t tmpfs -o size=${size},uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${guest.directory}`);
+  const ownNoMore = () => rootOn(there, `umount -l ${guest.directory}`);
   const content = (host: Host) => guest.inside(host, "dd if=/dev/vda bs=1M skip=1 count=8 2>/dev/null | md5sum");
-  beforeEach(guestAtHome, MINUTE);
+  const write = (host: Host) => guest.inside(host, "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 conv=fsync 2>/dev/null");
+  beforeEach(calmGuest, MINUTE);
 
-  test("is copied while the guest runs, through images made on the destination", async () => {
+  test("is copied while the guest runs, through images made on the destination, and back into those that are there", async () => {
     await configure();
-    await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 conv=fsync 2>/dev/null");
-    const before = await content("hosta");
     await own("64m");
     try {
-      expect([await migrate("hosta", "hostb", { shared: false }), await sides()]).toEqual([DONE, ON_B]);
-      expect(await content("hostb")).toBe(before);
+      for (const [from, to] of [[here, there], [there, here]] as const) {
+        await write(from);
+        const before = await content(from);
+        expect([await migrate(from, to, { shared: false }), await sides()]).toEqual([DONE, onlyOn(to)]);
+        expect(await content(to)).toBe(before);
+      }
     } finally {
-      await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}`);
       await ownNoMore();
     }
   }, 2 * MINUTE);
 
   test("17.1 row 7: a full disk on the destination: the VM stays, what was made there is gone, and a second try works", async () => {
     await configure();
-    await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 conv=fsync 2>/dev/null");
+    await write(here);
     await own("300k");
     try {
-      const { exitCode, stderr } = await migrate("hosta", "hostb", { shared: false });
-      expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/still runs on hosta: .*No space left on device/), ...ON_A });
-      expect((await rootOn("hostb", `ls ${guest.directory}`)).stdout).not.toContain("disk.0");
+      const { exitCode, stderr } = await migrate(here, there, { shared: false });
+      expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/still runs on host[ab]: .*No space left on device/), ...onlyOn(here) });
+      expect((await rootOn(there, `ls ${guest.directory}`)).stdout).not.toContain("disk.0");
     } finally {
       await ownNoMore();
     }
-    expect([await migrate("hosta", "hostb"), await sides()]).toEqual([DONE, ON_B]);
+    expect([await migrate(here, there), await sides()]).toEqual([DONE, onlyOn(there)]);
   }, 2 * MINUTE);
 });
 
 describe("17.1 row 8: faults", () => {
-  const secondTry = async () => {
-    await configure();
-    const { exitCode, stderr } = await migrate("hosta", "hostb");
-    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 0, stderr: expect.any(String), ...ON_B });
-    const now = await count("hostb");
-    await until("the guest goes on", async () => (await count("hostb")) > now, 20);
+  const secondTry = async (protocol = "qemu+ssh") => {
+    await configure("", { protocol });
+    const { exitCode, stderr } = await migrate(here, there);
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 0, stderr: expect.any(String), ...onlyOn(there) });
+    const now = await count(there);
+    await until("the guest goes on", async () => (await count(there)) > now, 20);
   };
-  beforeEach(guestAtHome, MINUTE);
+  beforeEach(calmGuest, MINUTE);
 
-  test("libvirtd of the destination stopped: nothing is begun, and a second try works", async () => {
-    await configure();
-    await lab("stop-daemon", "hostb");
+  test.each(PROTOCOLS)("libvirtd of the destination stopped, over %s: nothing is begun, and a second try works", async (protocol) => {
+    await configure("", { protocol });
+    await lab("stop-daemon", there);
     try {
-      const { exitCode, stderr } = await migrate("hosta", "hostb");
-      expect({ exitCode, stderr, here: await guest.state("hosta") }).toEqual({ exitCode: 1, stderr: expect.stringContaining("hostb"), here: "running" });
+      const { exitCode, stderr } = await migrate(here, there);
+      expect({ exitCode, stderr, here: await guest.state(here) }).toEqual({ exitCode: 1, stderr: expect.stringContaining(there), here: "running" });
     } finally {
-      await lab("start-daemon", "hostb");
+      await lab("start-daemon", there);
     }
-    await secondTry();
+    await secondTry(protocol);
   }, 2 * MINUTE);
 
   test("libvirtd of the destination stopped while memory is sent", async () => {
     await configure("--bandwidth 4");
-    const migration = migrate("hosta", "hostb");
-    await migrating("hosta");
-    await lab("stop-daemon", "hostb");
+    const migration = migrate(here, there);
+    await migrating(here);
+    await lab("stop-daemon", there);
     const { exitCode, stderr } = await migration;
-    expect({ exitCode, stderr, here: await guest.state("hosta") }).toEqual({ exitCode: 1, stderr: expect.stringContaining("still runs on hosta"), here: "running" });
-    await lab("start-daemon", "hostb");
+    expect({ exitCode, stderr, here: await guest.state(here) }).toEqual({ exitCode: 1, stderr: expect.stringContaining(`still runs on ${here}`), here: "running" });
+    await lab("start-daemon", there);
     await secondTry();
   }, 3 * MINUTE);
 
-  test("the action killed while memory is sent: the same action again takes back and migrates", async () => {
-    await configure("--bandwidth 4");
-    const migration = migrate("hosta", "hostb");
-    await rootOn("hosta", `kill -KILL ${await migrating("hosta")}`);
+  test.each(PROTOCOLS)("the action killed while memory is sent, over %s: the same action again takes back and migrates", async (protocol) => {
+    await configure("--bandwidth 4", { protocol });
+    const migration = migrate(here, there);
+    await rootOn(here, `kill -KILL ${await migrating(here)}`);
     expect((await migration).exitCode).not.toBe(0);
-    await secondTry();
+    await secondTry(protocol);
   }, 3 * MINUTE);
 
   test("ssh cut while memory is sent", async () => {
     await configure("--bandwidth 4");
-    const migration = migrate("hosta", "hostb");
-    await rootOn("hosta", `pkill -KILL -P ${await migrating("hosta")} ssh`);
+    const migration = migrate(here, there);
+    await rootOn(here, `pkill -KILL -P ${await migrating(here)} ssh`);
     const { exitCode, stderr } = await migration;
-    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringContaining("still runs on hosta"), ...ON_A });
+    expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 1, stderr: expect.stringContaining(`still runs on ${here}`), ...onlyOn(here) });
     await secondTry();
   }, 3 * MINUTE);
 
   test("libvirtd of the destination stopped after the handover: the VM is there, nothing was removed, and the same action finishes it", async () => {
-    await configure("--bandwidth 16 --postcopy --postcopy-after-precopy --postcopy-bandwidth 8");
-    await dirty("hosta");
+    await configure("--bandwidth 24 --postcopy --postcopy-after-precopy --postcopy-bandwidth 8");
+    await dirty(here);
     const before = await allowUserfaults("1");
     try {
-      const migration = migrate("hosta", "hostb");
-      await until("the destination runs the guest", async () => (await rootOn("hostb", `virsh -c qemu:///system domstate ${guest.uuid}`)).stdout.startsWith("running"), 90);
-      await lab("stop-daemon", "hostb");
+      const migration = migrate(here, there);
+      await until("the destination runs the guest", async () => (await rootOn(there, `virsh -c qemu:///system domstate ${guest.uuid}`)).stdout.startsWith("running"), 90);
+      await lab("stop-daemon", there);
       const { exitCode, stderr } = await migration;
-      await lab("start-daemon", "hostb");
-      expect({ exitCode, stderr, there: await guest.state("hostb") }).toEqual({ exitCode: 3, stderr: expect.stringContaining("nothing was removed on either side"), there: "running" });
+      await lab("start-daemon", there);
+      expect({ exitCode, stderr, there: await guest.state(there) }).toEqual({ exitCode: 3, stderr: expect.stringContaining("nothing was removed on either side"), there: "running" });
       await secondTry();
     } finally {
       await allowUserfaults(before);
@@ -317,23 +363,9 @@ describe("change of datastore", () => {
   const xml = async () => (await on("hosta", `virsh -c qemu:///system dumpxml ${guest.uuid}`)).stdout;
   const content = () => guest.inside("hosta", "dd if=/dev/vda bs=1M skip=1 count=8 2>/dev/null | md5sum");
 
-  test("17.1 row 15: moves the disks of a running guest, and its metadata", async () => {
+  test("17.1 row 7, 17.1 row 15: with a full datastore the guest goes on with its old disk, and nothing of it is removed; else its disks move, and its metadata", async () => {
     await guestAtHome();
     await configure();
-    await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 conv=fsync 2>/dev/null");
-    const before = await content();
-    try {
-      expect(await change()).toEqual(DONE);
-      const now = await xml();
-      expect({ disk: now.includes(`file='${other()}/disk.0'`), old: now.includes(`file='${guest.directory}/disk.0'`), metadata: /system_datastore>([^<]+)</.exec(now)?.[1], content: await content(), jobs: (await on("hosta", `virsh -c qemu:///system blockjob ${guest.uuid} vda`)).stdout }).toEqual({ disk: true, old: false, metadata: other(), content: before, jobs: expect.not.stringContaining("Copy") });
-      expect(await change()).toEqual(DONE); // as after a lost answer
-    } finally {
-      await rootOn("hosta", `virsh -c qemu:///system destroy ${guest.uuid}; rm -rf ${other()}`);
-    }
-  }, 2 * MINUTE);
-
-  test("17.1 row 7: a full datastore: the guest goes on with its old disk, and nothing of it is removed", async () => {
-    await freshGuest();
     await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 conv=fsync 2>/dev/null");
     const before = await content();
     await rootOn("hosta", `mkdir -p ${other()} && mount -t tmpfs -o size=1m,uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${other()}`);
@@ -343,7 +375,13 @@ describe("change of datastore", () => {
     } finally {
       await rootOn("hosta", `umount -l ${other()}; rm -rf ${other()}`);
     }
-    expect([await change(), (await xml()).includes(`file='${other()}/disk.0'`)]).toEqual([DONE, true]);
-    await rootOn("hosta", `virsh -c qemu:///system destroy ${guest.uuid}; rm -rf ${other()}`);
+    try {
+      expect(await change()).toEqual(DONE);
+      const now = await xml();
+      expect({ disk: now.includes(`file='${other()}/disk.0'`), old: now.includes(`file='${guest.directory}/disk.0'`), metadata: /system_datastore>([^<]+)</.exec(now)?.[1], content: await content(), jobs: (await on("hosta", `virsh -c qemu:///system blockjob ${guest.uuid} vda`)).stdout }).toEqual({ disk: true, old: false, metadata: other(), content: before, jobs: expect.not.stringContaining("Copy") });
+      expect(await change()).toEqual(DONE); // as after a lost answer
+    } finally {
+      await rootOn("hosta", `virsh -c qemu:///system destroy ${guest.uuid}; rm -rf ${other()}`);
+    }
   }, 2 * MINUTE);
 });

@@ -35,12 +35,12 @@ export async function travel(guest: Guest, rounds: number, migrate: (from: Host,
 }
 
 async function move(guest: Guest, from: Host, to: Host, migrate: (from: Host, to: Host) => Promise<Result>): Promise<void> {
-  const before = [await countOf(guest, from), await writtenOf(guest, from)] as const;
+  const before = await Promise.all([countOf(guest, from), writtenOf(guest, from)]);
   const { exitCode, stdout, stderr } = withoutProgress(await migrate(from, to));
   if (exitCode !== 0 || stdout !== "" || stderr !== "") throw new Error(`the migration to ${to} ended with ${exitCode}: ${stdout}${stderr}`);
-  const states = [await guest.state(from), await guest.state(to)].join(", ");
+  const states = (await Promise.all([guest.state(from), guest.state(to)])).join(", ");
   if (states !== "gone, running") throw new Error(`after the migration to ${to}: ${states}`);
-  const after = [await countOf(guest, to), await writtenOf(guest, to)] as const;
+  const after = await Promise.all([countOf(guest, to), writtenOf(guest, to)]);
   if (after[0] < before[0] || after[1] < before[1]) throw new Error(`lost on the way to ${to}: ${before.join(", ")} became ${after.join(", ")}`);
   await until("the guest goes on writing to its disk", async () => (await writtenOf(guest, to)) > after[1], 10);
 }
