@@ -59,12 +59,12 @@ export function readSettings({ tree, tracer }: Pick<Surroundings, "tree" | "trac
 }
 
 /** A context with these settings. */
-export function contextOf(settings: Settings, surroundings: Surroundings, { readOnly, limitSeconds }: { readonly readOnly: boolean; readonly limitSeconds: number | null }): Context & Disposable {
+export function contextOf(settings: Settings, surroundings: Surroundings, { readOnly, limitSeconds, idleSeconds }: { readonly readOnly: boolean; readonly limitSeconds: number | null; readonly idleSeconds?: number }): Context & Disposable {
   const { tree, trace, tracer, log, generation, thread } = surroundings;
   const files = new HostFiles(tracer);
   const commands = new HostCommands(tracer);
-  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly, startWorker: firstThen(thread, startThread), trace, tracer });
-  const hypervisorAt = (uri: string) => new GuardedHypervisor({ uri, startWorker: startThread, trace, tracer });
+  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly, startWorker: firstThen(thread, startThread), trace, tracer, idleSeconds });
+  const hypervisorAt = (uri: string) => new GuardedHypervisor({ uri, startWorker: startThread, trace, tracer, idleSeconds });
   return {
     tree, settings, generation, hypervisor, hypervisorAt, files, commands, clock: systemClock, log,
     randomHex: () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex"),

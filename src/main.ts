@@ -1,10 +1,7 @@
-import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { findAction } from "./actions/table.ts";
-import { residentSocket } from "./resident/socket-path.ts";
-import { ResidentThread } from "./resident/thread.ts";
 import { ROOT_NAMES, type RootName } from "./root/place.ts";
-import { startThread } from "./thread.ts";
+import { borrowThread } from "./thread.ts";
 
 /** Names under which the executable is oned's driver process. */
 const DRIVER_NAMES: ReadonlySet<string> = new Set(["one_vmm_exec", "one_vmm_sh", "one_vmm_ssh"]);
@@ -40,10 +37,9 @@ function isRootName(name: string): name is RootName {
   return (ROOT_NAMES as readonly string[]).includes(name);
 }
 
-/** The thread goes first: the agent's when there is one, else one of our own, which loads libvirt while this one reads code and configuration. */
+/** The thread goes first: it greets, or loads libvirt, while this one reads code and configuration. */
 async function action(name: string, argv: readonly string[]): Promise<number> {
-  const resident = residentSocket(process.env.ONEVIRT_RESIDENT);
-  const thread = existsSync(resident) ? new ResidentThread(resident, startThread) : startThread();
+  const thread = borrowThread(process.env.ONEVIRT_RESIDENT);
   return (await import("./run-action.ts")).runAction(name, argv, thread);
 }
 

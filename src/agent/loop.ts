@@ -3,7 +3,14 @@ import type { Clock } from "../core/ports.ts";
 /** Seconds between tries while nobody takes the messages (monitoring.md 4.6). */
 const BACK_OFF = [1, 1, 1, 2, 4, 8, 8, 16, 32, 64] as const;
 
-/** One loop: passes at a period, at once when something asks for one, and slower while sending fails. */
+/** A pass this part of a period before a multiple of it stands for the one that was due there: timers are early now and then. */
+const NEARLY = 0.1;
+
+/**
+ * One loop: passes at a period, at once when something asks for one, and slower while sending fails. Passes fall on multiples of the
+ * period since the first one, also after a pass in between, so that loops that began together meet: to wake up once for all of them costs
+ * less than once for each.
+ */
 export class Loop {
   /** When the last pass ended well, and when one began; monotonic ms. */
   lastSuccessMs: number | undefined;
@@ -33,11 +40,12 @@ export class Loop {
 
   /** Runs until it is stopped; the first pass comes after a delay. */
   async run(delayMs = 0): Promise<void> {
+    const origin = this.clock.monotonicMs() + delayMs;
     await this.#wait(delayMs);
     while (!this.#stopped) {
       const start = this.clock.monotonicMs();
       this.#asked = false;
-      await this.#wait((await this.#pass()) ? this.periodSeconds * 1000 - (this.clock.monotonicMs() - start) : this.#backOffMs());
+      await this.#wait((await this.#pass()) ? this.#restMs(start - origin, start) : this.#backOffMs());
     }
   }
 
@@ -51,6 +59,13 @@ export class Loop {
       this.#failures++; // the sender has counted it, and the caller has said why
       return false;
     }
+  }
+
+  /** Until the next multiple of the period; nothing is left after a pass that took longer. */
+  #restMs(sinceFirst: number, start: number): number {
+    const periodMs = this.periodSeconds * 1000;
+    const next = (Math.floor(sinceFirst / periodMs + NEARLY) + 1) * periodMs;
+    return next - sinceFirst - (this.clock.monotonicMs() - start);
   }
 
   #backOffMs(): number {

@@ -9,12 +9,13 @@ import { trimLog } from "../host/agent-log.ts";
 import { HostFiles } from "../host/files.ts";
 import { MonitorSocket } from "../host/monitor-socket.ts";
 import type { AgentIdentity } from "../host/other-agents.ts";
+import { giveCodeBack } from "../host/own-memory.ts";
 import { endPrograms, probeFiles, runProbe } from "../host/probe-files.ts";
 import { SeriesDatabases } from "../host/series.ts";
 import { BufferedSeries } from "../host/series-buffer.ts";
 import { AgentFiles } from "./agent-files.ts";
 import { configurationFromStdin, surround } from "./agent-surroundings.ts";
-import { every, isInForeground, isUpstreamWanted, lendThreads } from "./resident-process.ts";
+import { after, every, isInForeground, isUpstreamWanted, lendThreads } from "./resident-process.ts";
 import { Successor } from "./successor.ts";
 
 /** systemd-tmpfiles removes what nobody has touched for long (monitoring.md 14). */
@@ -22,6 +23,12 @@ const KEEP_AGAIN_MS = 12 * 3600 * 1000;
 
 /** How often is looked whether the executable was replaced, this agent is not wanted, or its log too long; SIGHUP makes it look at once. */
 const LOOK_MS = 60_000;
+
+/** The host's facts are asked for every ten minutes: a thread of libvirt takes 5 MiB meanwhile. */
+const IDLE_SECONDS = 60;
+
+/** By then each loop has had its passes, and what only a start needs will not be needed again. */
+const SETTLED_MS = 45_000;
 
 const STDERR = 2;
 
@@ -49,7 +56,7 @@ export async function runAgent(identity: AgentIdentity): Promise<number> {
     if (answer === undefined) return 0;
     console.log(answer);
     (look = looking)();
-    await report(agent, ended, [every(LOOK_MS, look), every(KEEP_AGAIN_MS, () => files.keep())]);
+    await report(agent, ended, [every(LOOK_MS, look), every(KEEP_AGAIN_MS, () => files.keep()), after(SETTLED_MS, giveCodeBack)]);
     return 0;
   } finally {
     endPrograms();
@@ -67,7 +74,7 @@ async function report(agent: Agent, ended: Promise<void>, timers: readonly Retur
 async function openContexts(surroundings: Surroundings): Promise<Pick<AgentWorld, "contextFor"> & Disposable> {
   const { settings } = await readSettings(surroundings);
   const series = new BufferedSeries(new SeriesDatabases());
-  const [states, host, vms] = Array.from({ length: 3 }, () => contextOf(settings, surroundings, { readOnly: false, limitSeconds: null })) as [Opened, Opened, Opened];
+  const [states, host, vms] = Array.from({ length: 3 }, () => contextOf(settings, surroundings, { readOnly: false, limitSeconds: null, idleSeconds: IDLE_SECONDS })) as [Opened, Opened, Opened];
   return {
     contextFor: (category, seconds) => {
       const context = category === "vm/status" ? states : category.startsWith("host/") ? host : vms;

@@ -28,8 +28,11 @@ export async function startAgent(identity: AgentIdentity): Promise<number> {
   throw new OnevirtError("NOT_DONE", `The agent gave no first answer: ${(new HostFiles().findText(AGENT_LOG) ?? "").trim().split("\n").at(-1) ?? ""}`);
 }
 
-/** The runtime's allocator has a thread that looks four times a second, all day, for pages to give back: half of what an agent at rest costs. It keeps some MiB instead. */
-const QUIET = { MIMALLOC_PURGE_DELAY: "-1" };
+/**
+ * The runtime's allocator has a thread that looks four times a second, all day, for pages to give back: half of what an agent at rest
+ * costs. It keeps some MiB instead. And code that runs every few seconds is never worth the second compiler, which alone takes 7 MiB.
+ */
+const QUIET = { MIMALLOC_PURGE_DELAY: "-1", BUN_JSC_useDFGJIT: "0" };
 
 /** Ends the agents of this host. */
 export async function stopAgent(identity: AgentIdentity): Promise<number> {

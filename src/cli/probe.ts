@@ -12,7 +12,7 @@ import type { Thread } from "../libvirt/worker-call.ts";
 import type { Probe, ProbeRequest } from "../probes/probe.ts";
 import { findProbe, probeFor, probes } from "../probes/table.ts";
 import { stdinWithin } from "../stdin.ts";
-import { startThread } from "../thread.ts";
+import { borrowThread } from "../thread.ts";
 
 const USAGE = `Usage: onevirt probe CATEGORY/NAME [DRIVER HOST_ID HOST_NAME]
        onevirt probe collectd/NAME [${COLLECTD_USAGE}]`;
@@ -50,10 +50,10 @@ async function runProbe(name: string, host: readonly string[]): Promise<string> 
   return await (await probe.load()).run(request, looksOnly ? onlyLooking(context) : context);
 }
 
-/** States are asked for often, and wait for libvirt only: its thread loads it while this one reads code and configuration. */
+/** States are asked for often, and wait for libvirt only: its thread is made ready while this one reads code and configuration. */
 function ahead({ category }: Probe, trace: string | undefined): Thread | undefined {
   if (category !== "vm/status") return undefined;
-  const thread = startThread();
+  const thread = borrowThread(process.env.ONEVIRT_RESIDENT);
   thread.postMessage({ prepare: true, trace });
   return thread;
 }

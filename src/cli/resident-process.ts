@@ -43,6 +43,13 @@ export function isInForeground(): boolean {
   return process.stdout.isTTY === true || process.stderr.isTTY === true;
 }
 
+/** Work once, later, which does not keep the process alive. */
+export function after(ms: number, work: () => void): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(work, ms);
+  timer.unref();
+  return timer;
+}
+
 /** Work at a period, which does not keep the process alive. */
 export function every(ms: number, work: () => void): ReturnType<typeof setInterval> {
   const timer = setInterval(work, ms);

@@ -6,6 +6,8 @@ const FUNCTIONS = {
   flock: { args: ["i32", "i32"], returns: "i32" },
   // int sigprocmask(int how, const sigset_t *set, sigset_t *oldset)
   sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  // int madvise(void *addr, size_t length, int advice)
+  madvise: { args: ["u64", "u64", "i32"], returns: "i32" },
 } as const;
 
 /** flock(2) operations. */
@@ -13,6 +15,9 @@ const LOCK_EXCLUSIVE = 2;
 const LOCK_NOT_BLOCKING = 4;
 
 const SIG_SETMASK = 2;
+
+/** madvise(2). */
+const MADV_DONTNEED = 4;
 
 let loaded: ReturnType<typeof load> | undefined;
 
@@ -24,6 +29,11 @@ export function tryLock(fd: number): boolean {
 /** Sets which signals this thread holds back; `mask` is at least as large as the C library's sigset_t (128 bytes on Linux). */
 export function setSignalMask(mask: Uint8Array): void {
   libc().sigprocmask(SIG_SETMASK, mask, null);
+}
+
+/** Takes pages of this process away: of a file's they come back from the file when they are touched, any others are lost. */
+export function dropPages(address: number, bytes: number): void {
+  libc().madvise(address, bytes, MADV_DONTNEED);
 }
 
 function libc() {

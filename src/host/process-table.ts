@@ -6,6 +6,8 @@ const UUID_ARGUMENT = /\0-uuid\0([0-9a-fA-F-]{36})\0/;
 /** /proc of this host (`root` is another place in tests). A process that ends while it is read is left out. */
 export class HostProcesses implements ProcessTable {
   readonly #buffer = Buffer.allocUnsafe(128 * 1024);
+  /** The QEMUs of the last look, by pid. */
+  #known: ReadonlyMap<string, QemuProcess> = new Map();
 
   constructor(
     private readonly root = "/proc",
@@ -18,6 +20,7 @@ export class HostProcesses implements ProcessTable {
       const qemu = isNumber(pid) ? this.#qemuProcess(pid) : undefined;
       if (qemu) found.set(qemu.uuid, qemu);
     }
+    this.#known = new Map([...found.values()].map((qemu) => [String(qemu.pid), qemu]));
     return found;
   }
 
@@ -41,14 +44,26 @@ export class HostProcesses implements ProcessTable {
     return { ticks: counters.reduce((sum, each) => sum + Number(each), 0), processors: navigator.hardwareConcurrency };
   }
 
-  /** A QEMU is known by the word after `-uuid`; its name, user and binary may be anything. */
   #qemuProcess(pid: string): QemuProcess | undefined {
-    const uuid = UUID_ARGUMENT.exec(this.#read(`${pid}/cmdline`) ?? "")?.[1]?.toLowerCase();
+    const known = this.#known.get(pid);
+    const uuid = known?.uuid ?? this.#uuidOf(pid);
     const fields = uuid && this.#statOf(pid);
     if (!uuid || !fields) return undefined;
+    if (known && !isStill(known, fields)) return this.#forgetting(pid);
     const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
     const status = this.#read(`${pid}/status`) ?? "";
     return { pid: Number(pid), uuid, state: fields[0] ?? "", residentKiB: kib(status, "VmRSS"), swapKiB: kib(status, "VmSwap"), hugePagesKiB: kib(status, "HugetlbPages"), cpuTicks: ticks, startTicks: Number(fields[19]) };
+  }
+
+  /** A QEMU is known by the word after `-uuid`; its name, user and binary may be anything. */
+  #uuidOf(pid: string): string | undefined {
+    return UUID_ARGUMENT.exec(this.#read(`${pid}/cmdline`) ?? "")?.[1]?.toLowerCase();
+  }
+
+  /** The pid is another process's by now, or its process has ended and shows no command line any more. */
+  #forgetting(pid: string): QemuProcess | undefined {
+    this.#known = new Map([...this.#known].filter(([other]) => other !== pid));
+    return this.#qemuProcess(pid);
   }
 
   /** The fields of /proc/PID/stat from the state on; the name before may hold blanks and brackets. */
@@ -69,6 +84,11 @@ export class HostProcesses implements ProcessTable {
       return undefined;
     }
   }
+}
+
+/** A command line is dear to read, and that of a QEMU is the same as long as the process is: which began at the same moment, and has not ended. */
+function isStill({ startTicks }: QemuProcess, fields: readonly string[]): boolean {
+  return Number(fields[19]) === startTicks && fields[0] !== "Z" && fields[0] !== "X";
 }
 
 function readText(path: string): string | undefined {

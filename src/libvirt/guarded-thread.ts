@@ -13,6 +13,8 @@ export interface GuardedOptions {
   readonly trace?: string | undefined;
   readonly tracer?: Tracer | undefined;
   readonly libraryPaths?: readonly string[] | undefined;
+  /** A thread that nobody has used for so long ends; the next call starts another. Not given, it stays. */
+  readonly idleSeconds?: number | undefined;
 }
 
 /**
@@ -22,6 +24,8 @@ export interface GuardedOptions {
 export class GuardedThread<R extends ThreadRole> implements Disposable {
   #worker: WorkerCall | undefined;
   readonly #abandoned = new AbandonedThreads();
+  #calls = 0;
+  #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly role: R,
@@ -43,7 +47,7 @@ export class GuardedThread<R extends ThreadRole> implements Disposable {
 
   async #request(asked: Asked, limitMs: number): Promise<{ readonly result: unknown } | "late"> {
     const worker = this.warm();
-    const outcome = await worker.request(asked, limitMs);
+    const outcome = await this.#busy(() => worker.request(asked, limitMs));
     if (outcome !== "late") return outcome;
     this.options.tracer?.note("worker", `${asked.operation} abandoned`, limitMs, "no answer");
     this.#abandoned.add(worker.abandon());
@@ -51,7 +55,26 @@ export class GuardedThread<R extends ThreadRole> implements Disposable {
     return outcome;
   }
 
+  /** Counts the calls under way, so that a thread without any can end when its time has come. */
+  async #busy<T>(work: () => Promise<T>): Promise<T> {
+    clearTimeout(this.#idle);
+    this.#calls++;
+    try {
+      return await work();
+    } finally {
+      this.#calls--;
+      if (this.#calls === 0) this.#endLater();
+    }
+  }
+
+  #endLater(): void {
+    if (this.options.idleSeconds === undefined) return;
+    this.#idle = setTimeout(() => this[Symbol.dispose](), this.options.idleSeconds * 1000);
+    this.#idle.unref();
+  }
+
   [Symbol.dispose](): void {
+    clearTimeout(this.#idle);
     this.#worker?.[Symbol.dispose]();
     this.#worker = undefined;
   }

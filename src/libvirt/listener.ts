@@ -18,8 +18,8 @@ const KINDS: Readonly<Record<number, LifecycleKind>> = {
   [VIR.VIR_DOMAIN_EVENT_CRASHED]: "crashed",
 };
 
-/** How often the loop looks whether it should end. A connection that closes ends the round at once, as an event does. */
-const ROUND_MS = 1000;
+/** How often the loop looks whether it should end, which nobody waits for. A connection that closes ends the round at once, as an event does. */
+const ROUND_MS = 5000;
 
 /** What a listener tells: it listens; something happened to a domain, or to one of its devices; it lost its connection and has ended. */
 export interface ListenerReports {

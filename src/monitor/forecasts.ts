@@ -47,8 +47,10 @@ export function forgetForecasts(kind: SeriesOwner["kind"], ids: ReadonlySet<numb
 
 async function start(key: string, uuid: string, now: number, { commands, clock, files, tree, log }: Ports): Promise<void> {
   const program = `${tree}/im/lib/python/prediction.sh`;
-  if (running || now - lastStart < PAUSE_MS || files.kind(program) === undefined) return;
-  [running, lastStart] = [true, now];
+  if (running || now - lastStart < PAUSE_MS) return;
+  lastStart = now; // where there is no program, it is not looked for once for each VM
+  if (files.kind(program) === undefined) return;
+  running = true;
   try {
     const { stdout } = await commands.run([program, "--entity", `${key},${uuid},${SERIES_DIRECTORY}`], Deadline.after(RUN_SECONDS, clock));
     known.set(key, { at: now, values: stdout.split("\n").flatMap((line) => asValue(line.trim())) });

@@ -3,7 +3,7 @@ import { decimal } from "../codec/decimal.ts";
 import { returnOf } from "../codec/guest-commands.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Clock, Files, Hypervisor, Log } from "../core/ports.ts";
-import { pciDevices } from "./pci-inventory.ts";
+import { DEVICES, pciDevices } from "./pci-inventory.ts";
 
 const NVIDIA = "10de";
 const METADATA = "http://opennebula.org/xmlns/libvirt/1.0";
@@ -21,9 +21,17 @@ export interface GpuMetrics {
   readonly count: number;
 }
 
-/** Whether this host has a card that a guest could have: without one, no guest is asked. */
+/** The devices that were looked at last, as one text, and whether a card was among them. Every pass asks, and a host has hundreds. */
+const looked = new WeakMap<Files, { readonly names: string; readonly hasCard: boolean }>();
+
+/** Whether this host has a card that a guest could have: without one, no guest is asked. A card comes and goes with its name. */
 export function hasNvidiaDevice(files: Files): boolean {
-  return pciDevices(files).some(({ vendor }) => vendor === NVIDIA);
+  const names = files.names(DEVICES).join();
+  const last = looked.get(files);
+  if (last?.names === names) return last.hasCard;
+  const hasCard = pciDevices(files).some(({ vendor }) => vendor === NVIDIA);
+  looked.set(files, { names, hasCard });
+  return hasCard;
 }
 
 /** Whether OpenNebula gave an NVIDIA device to this VM, by the metadata of its domain. */

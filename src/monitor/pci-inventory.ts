@@ -1,7 +1,8 @@
 import type { PciIds } from "../codec/pci-ids.ts";
 import type { Files } from "../core/ports.ts";
 
-const DEVICES = "/sys/bus/pci/devices";
+/** Where the kernel lists the devices of the PCI buses. */
+export const DEVICES = "/sys/bus/pci/devices";
 
 /** A device of the host's PCI buses, as sysfs shows it. */
 export interface PciDevice extends PciIds {

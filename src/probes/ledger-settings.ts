@@ -13,21 +13,28 @@ export interface LedgerSettings {
 /** Upstream's program without the file; its package brings one with five passes. */
 const DEFAULTS = { times_missing: 3, obsolete: 720 };
 
-/** What was said last of a file that cannot be read: passes come every few seconds. */
+/** What was said last of a file that cannot be read, and what the file meant: passes come every few seconds. */
 let complaint = "";
+let understood: { readonly text: string | undefined; readonly path: string; readonly settings: LedgerSettings } | undefined;
 
 /** Reads probe_db.conf, which both drivers share. What it does not say, or nobody can read, is as upstream has it. */
 export function readLedgerSettings({ files, tree, log }: Pick<Context, "files" | "tree" | "log">): LedgerSettings {
   const path = `${tree}/etc/im/kvm-probes.d/probe_db.conf`;
   try {
-    const settings = parseProbeSettings(files.findText(path, 1024 * 1024) ?? "", path);
+    const text = files.findText(path, 1024 * 1024);
+    if (understood === undefined || understood.text !== text || understood.path !== path) understood = { text, path, settings: parse(text ?? "", path) };
     complaint = "";
-    return { timesMissing: wholeNumber(settings.times_missing) ?? DEFAULTS.times_missing, obsoleteSeconds: (wholeNumber(settings.obsolete) ?? DEFAULTS.obsolete) * 60 };
+    return understood.settings;
   } catch (error) {
     if (complaint !== messageOf(error)) log.log("WARN", messageOf(error));
     complaint = messageOf(error);
     return { timesMissing: DEFAULTS.times_missing, obsoleteSeconds: DEFAULTS.obsolete * 60 };
   }
+}
+
+function parse(text: string, path: string): LedgerSettings {
+  const { times_missing, obsolete } = parseProbeSettings(text, path);
+  return { timesMissing: wholeNumber(times_missing) ?? DEFAULTS.times_missing, obsoleteSeconds: (wholeNumber(obsolete) ?? DEFAULTS.obsolete) * 60 };
 }
 
 function wholeNumber(value: unknown): number | undefined {

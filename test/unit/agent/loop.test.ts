@@ -32,7 +32,7 @@ describe("Loop", () => {
     });
     await clock.pass(230);
     loop.stop();
-    expect(began.map((at, index) => at - (began[index - 1] ?? 0)).slice(1)).toEqual([1, 1, 1, 2, 4, 8, 8, 16, 32, 64, 64, 10, 1, 10]);
+    expect(began.map((at, index) => at - (began[index - 1] ?? 0)).slice(1)).toEqual([1, 1, 1, 2, 4, 8, 8, 16, 32, 64, 64, 9, 1, 9, 10]);
   });
 
   test("Loop is woken by a question, and by one that comes during a pass", async () => {
@@ -45,6 +45,17 @@ describe("Loop", () => {
     await clock.pass(3);
     loop.stop();
     expect(began).toEqual([0, 3, 5]);
+  });
+
+  test("Loop keeps to multiples of its period after a pass in between, and loops that began together meet", async () => {
+    const { loop, clock, began } = loopOf();
+    await clock.pass(3);
+    loop.ask();
+    await clock.pass(26.5);
+    loop.ask(); // so near to 30 that it stands for it
+    await clock.pass(11);
+    loop.stop();
+    expect(began).toEqual([0, 3, 10, 20, 29.5, 40]);
   });
 
   test("Loop ends when it is stopped", async () => {
