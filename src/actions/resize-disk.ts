@@ -37,7 +37,7 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
 
 /** The size that QEMU shows to the guest. */
 async function lookAtSize({ uuid }: DomainStatus, target: string, bytes: number, { hypervisor }: Context, deadline: Deadline): Promise<Look> {
-  const fields = (await hypervisor.stats(["block"], [uuid], deadline))[0]?.fields ?? {};
+  const fields = (await hypervisor.stats(["disk"], [uuid], deadline))[0]?.fields ?? {};
   const prefix = Object.keys(fields).find((name) => /^block\.\d+\.name$/.test(name) && fields[name] === target)?.slice(0, -"name".length);
   const capacity = prefix && fields[`${prefix}capacity`];
   if (!capacity) return { now: "unknown", because: "the size that the guest sees is not known; resizing again does no harm" };

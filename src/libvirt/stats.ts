@@ -1,5 +1,5 @@
 import { read, type Pointer } from "bun:ffi";
-import type { DomainStats, StatsGroup } from "../core/ports.ts";
+import { type DomainStats, STATS_FIELDS, type StatsGroup } from "../core/hypervisor.ts";
 import type { Connection } from "./connection.ts";
 import type { Handle } from "./handle.ts";
 import { identifyActive } from "./identity.ts";
@@ -8,11 +8,9 @@ import { readParameters } from "./typed-parameters.ts";
 
 const GROUPS: Readonly<Record<StatsGroup, number>> = {
   state: VIR.VIR_DOMAIN_STATS_STATE,
-  cpu: VIR.VIR_DOMAIN_STATS_CPU_TOTAL,
-  balloon: VIR.VIR_DOMAIN_STATS_BALLOON,
-  vcpu: VIR.VIR_DOMAIN_STATS_VCPU,
   interface: VIR.VIR_DOMAIN_STATS_INTERFACE,
   block: VIR.VIR_DOMAIN_STATS_BLOCK,
+  disk: VIR.VIR_DOMAIN_STATS_BLOCK,
 };
 
 const { VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE: ACTIVE, VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT: NOWAIT } = VIR;
@@ -20,7 +18,7 @@ const { VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE: ACTIVE, VIR_CONNECT_GET_ALL_DO
 /** Offsets of virDomainStatsRecord on LP64 (bun-notes 4.3). */
 const RECORD = { domain: 0, params: 8, count: 16 } as const;
 
-/** Statistics of all active domains, or of the given ones, in libvirt's order. Fields that need a busy QEMU are missing, not zero. */
+/** Statistics of all active domains, or of the given ones, in libvirt's order: of each group what STATS_FIELDS says. Fields that need a busy QEMU are missing, not zero. */
 export function readStats(connection: Connection, groups: readonly StatsGroup[], only: readonly Handle[] | undefined): DomainStats[] {
   const { calls } = connection.library;
   const mask = groups.reduce((bits, group) => bits | GROUPS[group], 0);
@@ -31,15 +29,27 @@ export function readStats(connection: Connection, groups: readonly StatsGroup[],
   connection.check(count, "read statistics");
   const list = Number(out[0]) as Pointer;
   try {
-    return Array.from({ length: count }, (_, index) => readRecord(connection, read.ptr(list, index * 8) as Pointer));
+    const isWanted = wantedIn(groups);
+    return Array.from({ length: count }, (_, index) => readRecord(connection, read.ptr(list, index * 8) as Pointer, isWanted));
   } finally {
     calls.virDomainStatsRecordListFree(list);
   }
 }
 
-function readRecord(connection: Connection, record: Pointer): DomainStats {
+/** Domains have the same names: each is looked at once. */
+function wantedIn(groups: readonly StatsGroup[]): (name: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (name) => known.get(name) ?? remembered(known, name, groups.some((group) => STATS_FIELDS[group].test(name)));
+}
+
+function remembered(known: Map<string, boolean>, name: string, wanted: boolean): boolean {
+  known.set(name, wanted);
+  return wanted;
+}
+
+function readRecord(connection: Connection, record: Pointer, isWanted: (name: string) => boolean): DomainStats {
   const domain = read.ptr(record, RECORD.domain) as Pointer;
-  const fields = readParameters(read.ptr(record, RECORD.params) as Pointer, read.i32(record, RECORD.count));
+  const fields = readParameters(read.ptr(record, RECORD.params) as Pointer, read.i32(record, RECORD.count), isWanted);
   return { ...identifyActive(connection, domain), fields };
 }
 

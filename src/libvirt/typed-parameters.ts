@@ -7,12 +7,13 @@ import { VIR } from "./numbers.ts";
 /** Size and offsets of virTypedParameter on LP64 (bun-notes 4.3). */
 const PARAM = { size: 96, type: 80, value: 88 } as const;
 
-/** An array of virTypedParameter as plain values by name. The array stays with its owner. */
-export function readParameters(list: Pointer, count: number): StatsFields {
+/** An array of virTypedParameter as plain values by name, or those whose names are wanted. The array stays with its owner. */
+export function readParameters(list: Pointer, count: number, isWanted: (name: string) => boolean = () => true): StatsFields {
   const fields: Record<string, StatsFields[string]> = {};
   for (let index = 0; index < count; index++) {
     const param = (list + index * PARAM.size) as Pointer;
-    fields[new CString(param).toString()] = readValue(param);
+    const name = new CString(param).toString();
+    if (isWanted(name)) fields[name] = readValue(param);
   }
   return fields;
 }

@@ -99,10 +99,12 @@ export async function run({ hostId, configuration }: ProbeRequest, context: Cont
   const listed = await list(context);
   const sync = "domains" in listed && due && !(mayWait && (before || birth(context)));
   const seen = "domains" in listed ? managed(listed.domains) : stillRunning(kept?.rows ?? [], context);
+  if (!sync && dueSince === undefined && "domains" in listed && isQuiet(listed.domains, kept)) return "";
   const { timesMissing } = readLedgerSettings(context);
   const { rows, changes } = pass(kept?.rows ?? [], { seen, now, sync, timesMissing, periodSeconds: configuration.periods.STATE_VM, absence: absenceIn(context, kept?.rows ?? [], "domains" in listed ? undefined : listed.error) });
   const next: Kept = { rows, lastSync: sync ? now : (kept?.lastSync ?? LONG_AGO), ...(sync || dueSince === undefined ? {} : { dueSince }) };
   if (!isKept(next, kept)) keep(hostId, next, context);
+  else if ("domains" in listed && changes.length === 0 && rows.length === seen.length && rows.every(hasSettled)) quiet = { domains: listed.domains, kept };
   forgetEvents(rows, changes);
   return [...(sync ? ["SYNC_STATE=yes", "MISSING_STATE=POWEROFF"] : []), ...changes.map(({ id, uuid, state }) => `VM = [ ID="${id}", DEPLOY_ID="${uuid}",  STATE="${state}" ]`)].map((line) => `${line}\n`).join("");
 }
@@ -147,6 +149,19 @@ async function list({ hypervisor, clock, log }: Context): Promise<{ readonly dom
     source = "processes";
     return { error };
   }
+}
+
+/** A list, and what was kept, from which nothing followed. */
+let quiet: { readonly domains: readonly DomainStatus[]; readonly kept: Kept | undefined } | undefined;
+
+/** Nothing has happened since, so nothing follows again: most passes end here. */
+function isQuiet(domains: readonly DomainStatus[], kept: Kept | undefined): boolean {
+  return quiet !== undefined && quiet.domains === domains && quiet.kept === kept && stopped.size === 0 && acted.size === 0;
+}
+
+/** Nothing is to be said of it later without another sight of it. */
+function hasSettled({ missing, repeatAt }: LedgerRow): boolean {
+  return missing === 0 && repeatAt === undefined;
 }
 
 /** What the last list meant: it is the same list as long as nothing has changed. */

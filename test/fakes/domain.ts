@@ -1,5 +1,6 @@
 import { readDomainDocument } from "../../src/codec/domain-document.ts";
 import { type ErrorCode, type LibvirtError, OnevirtError } from "../../src/core/errors.ts";
+import { STATS_FIELDS } from "../../src/core/hypervisor.ts";
 import type { DomainStatus, StatsFields, StatsGroup } from "../../src/core/ports.ts";
 import { DOMAIN_STATES, type DomainState } from "../../src/core/states.ts";
 
@@ -27,8 +28,7 @@ export function statusOf({ name, uuid, id, state, reason }: Kept): DomainStatus 
 
 /** State and interfaces come from libvirt; disks only from a QEMU that answers, so only when the test gave them. */
 export function fieldsOf({ state, reason, fields }: Kept, groups: readonly StatsGroup[]): StatsFields {
-  const prefixes: Readonly<Record<StatsGroup, string>> = { state: "state.", cpu: "cpu.", balloon: "balloon.", vcpu: "vcpu.", interface: "net.", block: "block." };
-  const wanted = Object.entries(fields).filter(([name]) => groups.some((group) => name.startsWith(prefixes[group])));
+  const wanted = Object.entries(fields).filter(([name]) => groups.some((group) => STATS_FIELDS[group].test(name)));
   return { ...(groups.includes("state") ? { "state.state": DOMAIN_STATES.indexOf(state), "state.reason": reason } : {}), ...Object.fromEntries(wanted) };
 }
 

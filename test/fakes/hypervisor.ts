@@ -21,6 +21,7 @@ type Behaviour<M extends Method> = (proceed: () => Promise<unknown>, ...args: Ar
 export class FakeHypervisor implements Hypervisor, Disposable {
   /** Every call in order: the method and what it is about. */
   readonly calls: string[] = [];
+  #listed: readonly DomainStatus[] = [];
   /** Snapshots made known again, by domain. */
   readonly redefined: { readonly uuid: string; readonly xml: string }[] = [];
   /** What the parts of the fake remember and can be told. */
@@ -226,8 +227,13 @@ export class FakeHypervisor implements Hypervisor, Disposable {
     });
   }
 
+  /** As the port promises. */
+  #sameWhileUnchanged(domains: readonly DomainStatus[]): readonly DomainStatus[] {
+    return Bun.deepEquals(domains, this.#listed) ? this.#listed : (this.#listed = domains);
+  }
+
   list(deadline: Deadline): Promise<readonly DomainStatus[]> {
-    return this.#play("list", "", [deadline], async () => this.#running().map(statusOf));
+    return this.#play("list", "", [deadline], async () => this.#sameWhileUnchanged(this.#running().map(statusOf)));
   }
 
   stats(groups: readonly StatsGroup[], uuids: readonly string[] | undefined, deadline: Deadline): Promise<readonly DomainStats[]> {

@@ -70,6 +70,25 @@ describe("GuardedHypervisor", () => {
     expect([errors, (await waiting)?.id, threads - before]).toEqual([Array(2).fill('TIMED_OUT: Cannot find domain "one-7": no answer from shim:/// within 0.1 s'), 7, 1]);
   });
 
+  test("GuardedHypervisor lets a thread go that nobody has used for long, never during a call, and starts another then", async () => {
+    const ended: boolean[] = [];
+    const startWorker = () => {
+      const thread = startThread();
+      const number = ended.push(false) - 1;
+      (thread as unknown as Worker).addEventListener("close", () => (ended[number] = true));
+      return thread;
+    };
+    using hypervisor = new GuardedHypervisor({ uri: "shim:///", startWorker, idleSeconds: 0.05, libraryPaths: [buildShim({ virDomainLookupByName: blocked("go", "return &object;", { once: true }) })] });
+    const slow = hypervisor.find("one-7", within(10));
+    const first = hypervisor.maxMemoryKiB([], within(10)); // waits behind it in the same thread
+    await Bun.sleep(150);
+    const during = [...ended];
+    writeFileSync(file("go"), "");
+    await Promise.all([slow, first]);
+    await until(() => ended.every(Boolean));
+    expect([during, (await hypervisor.find("one-7", within(10)))?.id, ended]).toEqual([[false], 7, [true, false]]);
+  });
+
   test("GuardedHypervisor keeps the first thread responsive while libvirt blocks", async () => {
     using hypervisor = open({ virDomainLookupByName: blocked("go", "return &object;") });
     const call = hypervisor.find("one-7", within(10));

@@ -30,6 +30,20 @@ describe("vm/status", () => {
     expect([first, second, await look(world)]).toEqual([`${SYNC}${line(1, A, "RUNNING")}${line(2, B, "SUSPENDED")}`, "", line(2, B, "RUNNING")]);
   });
 
+  test("vm/status reads no file in a pass in which nothing has happened, and misses nothing that happens then", async () => {
+    using world = given({ domains: VMS });
+    world.processes.put(A);
+    await look(world);
+    const none = new Proxy(world.files, { get: () => { throw new Error("a file was asked for"); } });
+    const quiet = [await run(request, { ...world, files: none }), await run(request, { ...world, files: none })];
+    world.clock.pass(60_000);
+    world.processes.end(A);
+    endOf(world, A, 1); // the list still has it
+    const ending = await look(world);
+    world.hypervisor.end(A);
+    expect([quiet, ending, await look(world)]).toEqual([["", ""], "", line(1, A, "POWEROFF")]);
+  });
+
   test("vm/status says everything again at the period of the sync, and when the last report did not arrive", async () => {
     using world = given({ domains: VMS });
     await look(world);
