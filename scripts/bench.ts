@@ -7,7 +7,7 @@ import { asTable, type Row } from "./bench.d/rows.ts";
 process.chdir(join(import.meta.dir, ".."));
 /** Parts that run on a host of the lab; that of the driver reaches one over ssh. */
 const ON_HOST = ["start", "action", "actions", "poll", "monitor"];
-const HERE = readdirSync("scripts/bench.d").filter((name) => !["rows.ts", "host.ts", "host-actions.ts", "host-monitor.ts"].includes(name) && name.endsWith(".ts")).map((name) => name.replace(".ts", ""));
+const HERE = readdirSync("scripts/bench.d").filter((name) => name !== "rows.ts" && !name.startsWith("host") && name.endsWith(".ts")).map((name) => name.replace(".ts", ""));
 const only = process.argv.slice(2);
 const unknown = only.find((part) => ![...ON_HOST, ...HERE].includes(part));
 if (unknown !== undefined) throw new Error(`There is no part "${unknown}", only ${[...ON_HOST, ...HERE].join(", ")}`);

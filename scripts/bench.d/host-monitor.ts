@@ -4,6 +4,7 @@ import { DEFAULT_DATASTORE_LOCATION, DEFAULT_PERIODS } from "../../src/core/moni
 import { BufferedSeries } from "../../src/host/series-buffer.ts";
 import { SeriesDatabases } from "../../src/host/series.ts";
 import { probes } from "../../src/probes/table.ts";
+import { agent } from "./host-agent.ts";
 import { compete, measure, median, type Row } from "./rows.ts";
 
 const EXECUTABLE = "/var/tmp/one/onevirt/onevirt-x86_64";
@@ -17,7 +18,11 @@ const WARM_UP = 40;
 
 /** Fresh processes first, then passes in a process of their own, each beside one of what it is compared with. */
 export async function monitor(): Promise<readonly Row[]> {
-  const state = compete("monitor", [{ name: "onevirt probe vm/status/state", command: [EXECUTABLE, "probe", "vm/status/state"], against: { name: "C, bulk states", command: [FLOOR, URI, "state"] }, promised: 2 }], ROUNDS);
+  const fresh = (how: string, promised?: number) => compete("monitor", [{ name: `onevirt probe vm/status/state (${how})`, command: [EXECUTABLE, "probe", "vm/status/state"], against: { name: "C, bulk states", command: [FLOOR, URI, "state"] }, ...(promised === undefined ? {} : { promised }) }], ROUNDS);
+  const alone = fresh("no agent");
+  agent("start");
+  const state = [...fresh("agent running", 2), ...alone];
+  agent("stop");
   const { settings, surroundings } = await open();
   const context = { ...contextOf(settings, surroundings, { readOnly: false, limitSeconds: null }), series: new BufferedSeries(new SeriesDatabases("/tmp/onevirt-bench-series")) };
   const pass = async (name: "vm/status/state" | "vm/monitor/poll") => (await probes[name].load()).run({ driver: "kvm", hostId: 2001, hostName: "hosta", configuration: { datastoreLocation: DEFAULT_DATASTORE_LOCATION, periods: DEFAULT_PERIODS } }, { ...context, deadline: context.deadline.within(60) });

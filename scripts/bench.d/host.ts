@@ -1,6 +1,7 @@
 // Runs on a host of the lab as oneadmin; prints the rows as JSON. Arguments: which part.
 import { readFileSync, rmSync } from "node:fs";
 import { actions } from "./host-actions.ts";
+import { agent } from "./host-agent.ts";
 import { monitor } from "./host-monitor.ts";
 import { compete, measure, median, type Row } from "./rows.ts";
 
@@ -41,13 +42,6 @@ function withAgent(): readonly Row[] {
   } finally {
     agent("stop");
   }
-}
-
-/** The agent of this host, reporting to a port of loopback where nobody listens. */
-function agent(command: "start" | "stop"): void {
-  const configuration = "<M><NETWORK><MONITOR_ADDRESS>127.0.0.1</MONITOR_ADDRESS><PORT>4124</PORT></NETWORK><HOST_ID>2001</HOST_ID></M>";
-  const { exitCode, stderr } = Bun.spawnSync([EXECUTABLE, "agent", command, "kvm", "2001", "hosta"], { stdin: Buffer.from(configuration) });
-  if (exitCode !== 0) throw new Error(`onevirt agent ${command}: ${stderr.toString()}`);
 }
 
 /** Medians of the steps of a reboot, from its own trace. */
