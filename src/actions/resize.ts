@@ -25,7 +25,7 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   const message = await ActionMessage.read(stdin);
   const domain = await getLiveDomain(args["deploy-id"] ?? "", context);
   using _lock = await context.locks.acquire(domain.uuid, domain.name, "resize", context.deadline);
-  const live = await devicesOf(domain, context, context.deadline);
+  const live = tellsAll(message) ? undefined : await devicesOf(domain, context, context.deadline);
   const sizes = readSizes(message, live);
   await compactMemoryOnStart(context);
   await setMemory(domain, sizes, live, context);
@@ -34,16 +34,25 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   return "";
 }
 
+/** The balloon and the processors need nothing of the domain's document when the message has old and new values. */
+function tellsAll(message: ActionMessage): boolean {
+  return !isHotplug(message) && ["MEMORY", "VCPU", "RESIZE/MEMORY", "RESIZE/VCPU"].every((name) => message.text(`VM/TEMPLATE/${name}`) !== "");
+}
+
+function isHotplug(message: ActionMessage): boolean {
+  return message.text("VM/TEMPLATE/MEMORY_RESIZE_MODE").toUpperCase() === "HOTPLUG";
+}
+
 /** The old values stand in the message too; where they do not, what the domain has now counts. */
-function readSizes(message: ActionMessage, live: LiveDevices): Sizes {
-  const read = (name: string, now: number) => {
+function readSizes(message: ActionMessage, live: LiveDevices | undefined): Sizes {
+  const read = (name: string, now = Number.NaN) => {
     const to = number(message.text(`VM/TEMPLATE/${name}`), `TEMPLATE/${name}`);
     return { from: number(message.text(`VM/TEMPLATE/RESIZE/${name}`), `TEMPLATE/RESIZE/${name}`) ?? now, to: to ?? now };
   };
   return {
-    memory: read("MEMORY", Math.round(live.currentMemoryKiB / KIB)),
-    vcpus: read("VCPU", live.currentVcpus),
-    hotplug: message.text("VM/TEMPLATE/MEMORY_RESIZE_MODE").toUpperCase() === "HOTPLUG",
+    memory: read("MEMORY", live && Math.round(live.currentMemoryKiB / KIB)),
+    vcpus: read("VCPU", live?.currentVcpus),
+    hotplug: isHotplug(message),
   };
 }
 
@@ -53,10 +62,10 @@ function number(text: string, what: string): number | undefined {
   throw new OnevirtError("BAD_INPUT", `${what} of the driver message is ${JSON.stringify(text.slice(0, 40))}, no whole number above 0`);
 }
 
-async function setMemory(domain: DomainStatus, { memory, hotplug }: Sizes, live: LiveDevices, context: Context): Promise<void> {
+async function setMemory(domain: DomainStatus, { memory, hotplug }: Sizes, live: LiveDevices | undefined, context: Context): Promise<void> {
   const difference = memory.to - memory.from;
   if (difference === 0) return;
-  if (!hotplug) return setBalloon(domain, memory.to, context);
+  if (!hotplug || live === undefined) return setBalloon(domain, memory.to, context);
   await (difference > 0 ? addMemoryModule(domain, difference, live, context) : takeMemoryModule(domain, -difference, live, context));
 }
 

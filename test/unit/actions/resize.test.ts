@@ -53,6 +53,18 @@ describe("resize in steps of modules", () => {
   });
 });
 
+describe("resize of what the message tells whole", () => {
+  test("resize asks for the domain's document only when an old value is missing, or modules are to be found", async () => {
+    const reads = async (text: string) => {
+      using world = running();
+      await go(resize, world, {}, text);
+      return world.hypervisor.calls.filter((call) => call.startsWith("domainXml")).length;
+    };
+    const whole = message({ memory: "2048", mode: "" });
+    expect([await reads(whole), await reads(whole.replace("<RESIZE><MEMORY>1024</MEMORY>", "<RESIZE>")), await reads(message({ memory: "1536" }))]).toEqual([0, 1, 1]);
+  });
+});
+
 describe("resize of processors", () => {
   const vcpus = (count: number) => `<vcpu current='${count}'>4</vcpu>`;
   const less = message({ vcpu: "1" });
