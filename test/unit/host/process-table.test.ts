@@ -15,10 +15,10 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** A process as /proc shows it. */
-function put(pid: number, commandLine: readonly string[], { name = "qemu", state = "S", status = "VmRSS:\t  2048 kB\nVmSwap:\t  16 kB\n" } = {}): void {
-  mkdirSync(join(root, String(pid)));
+function put(pid: number, commandLine: readonly string[], { name = "qemu", state = "S", start = 999, status = "VmRSS:\t  2048 kB\nVmSwap:\t  16 kB\n" } = {}): void {
+  mkdirSync(join(root, String(pid)), { recursive: true });
   writeFileSync(join(root, String(pid), "cmdline"), commandLine.map((word) => `${word}\0`).join(""));
-  writeFileSync(join(root, String(pid), "stat"), `${pid} (${name}) ${[state, 1, 1, 1, 0, -1, 0, 0, 0, 0, 0, 10, 20, 3, 4, 20, 0, 5, 0, 999, 0, 0].join(" ")}\n`);
+  writeFileSync(join(root, String(pid), "stat"), `${pid} (${name}) ${[state, 1, 1, 1, 0, -1, 0, 0, 0, 0, 0, 10, 20, 3, 4, 20, 0, 5, 0, start, 0, 0].join(" ")}\n`);
   writeFileSync(join(root, String(pid), "status"), `Name:\t${name}\n${status}`);
 }
 const pidFile = (name: string, text: string) => writeFileSync(join(root, "run", `${name}.pid`), text);
@@ -39,6 +39,22 @@ describe("HostProcesses", () => {
     writeFileSync(join(root, "46", "cmdline"), QEMU.map((word) => `${word}\0`).join(""));
     mkdirSync(join(root, "self"));
     expect([...processes.qemu()]).toEqual([]);
+  });
+
+  test("HostProcesses that looks again knows a QEMU that is the same, one that has its pid, one that has ended, and a child that became one", () => {
+    const seen = () => [...processes.qemu().values()].map(({ pid, uuid }) => [pid, uuid.slice(0, 4)] as const).sort(([a], [b]) => a - b);
+    const other = QEMU.map((word) => word.replace("AAAA", "DDDD"));
+    put(41, QEMU);
+    put(42, ["libvirtd"]);
+    const first = seen();
+    writeFileSync(join(root, "41", "cmdline"), "is not read again\0");
+    put(42, other); // exec(2) keeps pid and start
+    const second = seen();
+    put(41, other.map((word) => word.replace("DDDD", "EEEE")), { start: 1000 });
+    const third = seen();
+    put(41, [], { start: 1000, state: "Z" });
+    put(42, ["bash"], { start: 1001 });
+    expect([first, second, third, seen()]).toEqual([[[41, "aaaa"]], [[41, "aaaa"], [42, "dddd"]], [[41, "eeee"], [42, "dddd"]], []]);
   });
 
   test("HostProcesses reads no swap and no memory of a process that shows none", () => {
