@@ -32,7 +32,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   readonly #others: readonly Disposable[];
   readonly #abandoned = new AbandonedThreads(MOST_LISTENERS);
   #listener: EventListener | undefined;
-  #listed: { readonly text: string; readonly domains: readonly DomainStatus[] } | undefined;
+  #listed: { readonly hash: bigint; readonly domains: readonly DomainStatus[] } | undefined;
 
   constructor(private readonly options: GuardedOptions) {
     this.uri = options.uri;
@@ -98,9 +98,12 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   }
   /** The very same array while nothing has changed: who looks every few seconds need not look again at each domain. */
   async list(deadline: Deadline): Promise<readonly DomainStatus[]> {
-    const text = await this.#call("listText", [], "list domains", deadline);
-    if (this.#listed?.text !== text) this.#listed = { text, domains: JSON.parse(text) as readonly DomainStatus[] };
-    return this.#listed.domains;
+    const known = this.#listed;
+    const { hash, text } = await this.#call("listSince", [known?.hash], "list domains", deadline);
+    if (known && text === undefined) return known.domains;
+    const domains = JSON.parse(text ?? "[]") as readonly DomainStatus[];
+    this.#listed = { hash, domains };
+    return domains;
   }
   stats(groups: readonly StatsGroup[], uuids: readonly string[] | undefined, deadline: Deadline): Promise<readonly DomainStats[]> {
     return this.#call("stats", [groups, uuids], "read statistics", deadline);

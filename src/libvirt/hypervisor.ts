@@ -96,9 +96,11 @@ export class BlockingHypervisor {
       .sort((a, b) => a.id - b.id);
   }
 
-  /** The same as text: cheap to send between threads, and to compare with the answer before. */
-  listText(): string {
-    return JSON.stringify(this.list());
+  /** The same as text, with its hash; without the text when it is the one that the caller has, as most are: it need not go from thread to thread. */
+  listSince(known: bigint | undefined): { readonly hash: bigint; readonly text?: string } {
+    const text = JSON.stringify(this.list());
+    const hash = BigInt(Bun.hash(text));
+    return hash === known ? { hash } : { hash, text };
   }
 
   stats(groups: readonly StatsGroup[], uuids: readonly string[] | undefined): DomainStats[] {
