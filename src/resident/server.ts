@@ -9,8 +9,9 @@ import { isServed, READY } from "./thread.ts";
 /** Threads at once; whoever comes then works by himself. */
 const MOST_THREADS = 8;
 
-/** Threads that keep their connection while nobody needs them. */
+/** Threads that keep their connection while nobody needs them, and for how long: each takes 5 MiB. */
 const MOST_IDLE = 2;
+const IDLE_MS = 5 * 60 * 1000;
 
 interface Visitor {
   readonly frames: Frames;
@@ -23,6 +24,12 @@ interface Visitor {
   gone?: true;
 }
 
+/** A thread that waits for the next visitor, until its time has come. */
+interface Resting {
+  readonly worker: WorkerCall;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
 type Socket = import("bun").Socket<Visitor>;
 
 /**
@@ -30,7 +37,7 @@ type Socket = import("bun").Socket<Visitor>;
  * during a call leaves the thread behind, as every deadline does: abandoned, not cancelled.
  */
 export class ResidentServer implements Disposable {
-  readonly #idle = new Map<string, WorkerCall[]>();
+  readonly #idle = new Map<string, Resting[]>();
   readonly #listener: import("bun").UnixSocketListener<Visitor>;
   #lent = 0;
 
@@ -38,6 +45,7 @@ export class ResidentServer implements Disposable {
     private readonly path: string,
     private readonly files: Files,
     private readonly startWorker: WorkerFactory,
+    private readonly idleMs = IDLE_MS,
   ) {
     files.makeDirectory(path.slice(0, path.lastIndexOf("/")), 0o700);
     files.remove(path); // of an agent that was killed
@@ -56,7 +64,7 @@ export class ResidentServer implements Disposable {
   [Symbol.dispose](): void {
     this.#listener.stop(true);
     this.files.remove(this.path);
-    for (const worker of [...this.#idle.values()].flat()) worker[Symbol.dispose]();
+    for (const { worker, timer } of [...this.#idle.values()].flat()) clearTimeout(timer), worker[Symbol.dispose]();
     this.#idle.clear();
   }
 
@@ -115,15 +123,22 @@ export class ResidentServer implements Disposable {
   }
 
   #take({ uri, readOnly }: Start): WorkerCall {
-    return this.#idle.get(key(uri, readOnly))?.pop() ?? new WorkerCall(this.startWorker, startOf("operations", { uri, readOnly, startWorker: this.startWorker }));
+    const resting = this.#idle.get(key(uri, readOnly))?.pop();
+    clearTimeout(resting?.timer);
+    return resting?.worker ?? new WorkerCall(this.startWorker, startOf("operations", { uri, readOnly, startWorker: this.startWorker }));
   }
 
   #keep({ uri, readOnly }: Start, worker: WorkerCall): void {
     const name = key(uri, readOnly);
     const idle = this.#idle.get(name) ?? [];
     this.#idle.set(name, idle);
-    if (idle.length < MOST_IDLE) idle.push(worker);
-    else worker[Symbol.dispose]();
+    if (idle.length >= MOST_IDLE) return worker[Symbol.dispose]();
+    const timer = setTimeout(() => {
+      worker[Symbol.dispose]();
+      this.#idle.set(name, (this.#idle.get(name) ?? []).filter((each) => each.worker !== worker));
+    }, this.idleMs);
+    timer.unref();
+    idle.push({ worker, timer });
   }
 }
 

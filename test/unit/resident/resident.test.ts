@@ -35,7 +35,7 @@ interface Scene extends Disposable {
   readonly agents: ScriptedThread[];
   /** Threads that the action started by itself. */
   readonly own: ScriptedThread[];
-  agent(serve: (request: Request) => unknown): ResidentServer;
+  agent(serve: (request: Request) => unknown, idleMs?: number): ResidentServer;
   action(role?: "operations"): GuardedThread<"operations">;
 }
 
@@ -52,7 +52,7 @@ function scene(): Scene {
   };
   return {
     path, agents, own,
-    agent: (serve) => keep(open, new ResidentServer(path, new HostFiles(), start(agents, serve))),
+    agent: (serve, idleMs) => keep(open, new ResidentServer(path, new HostFiles(), start(agents, serve), idleMs)),
     action: () => keep(open, new GuardedThread("operations", { uri: "test:///default", startWorker: () => new ResidentThread(path, start(own, () => "by itself")) })),
     [Symbol.dispose]: () => {
       for (const each of open.reverse()) each[Symbol.dispose]();
@@ -86,6 +86,18 @@ describe("resident", () => {
     await Bun.sleep(30);
     await ask(here.action());
     expect(here.agents.length).toBe(1);
+  });
+
+  test("a thread that nobody has borrowed for long ends, and the next action gets another", async () => {
+    using here = scene();
+    here.agent(() => "yes", 20);
+    const first = here.action();
+    await ask(first);
+    const during = here.agents[0]?.seen.includes("stop");
+    first[Symbol.dispose]();
+    for (const end = performance.now() + 5000; !here.agents[0]?.seen.includes("stop") && performance.now() < end; ) await Bun.sleep(5);
+    await ask(here.action());
+    expect([during, here.agents.map(({ seen }) => seen.includes("stop"))]).toEqual([false, [true, false]]);
   });
 
   test("without an agent the action works by itself", async () => {
