@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Action } from "../../src/actions/action.ts";
 import { actions } from "../../src/actions/table.ts";
 import { EXECUTABLE, ExecutableTree, run, testDomain } from "../support/executable-tree.ts";
@@ -180,8 +180,9 @@ describe("the module of the time series", () => {
 
   test("is loaded by who keeps a series", async () => {
     using tree = new ExecutableTree();
-    const kept = 'mount -t tmpfs tmpfs /var/tmp; "$@" && head -c 15 /var/tmp/one_db/host.db'; // not among the series of this host
-    const { exitCode, stdout, stderr } = await run(["unshare", "-m", "sh", "-c", kept, "sh", EXECUTABLE, "probe", "host/monitor/linux_usage", "kvm", "7", "host"], { env: env(tree) });
+    // Not among the series of this host; a checkout in /var/tmp would be hidden too.
+    const kept = 'mount --bind "$1" /mnt; shift; mount -t tmpfs tmpfs /var/tmp; /mnt/onevirt "$@" && head -c 15 /var/tmp/one_db/host.db';
+    const { exitCode, stdout, stderr } = await run(["unshare", "-m", "sh", "-ec", kept, "sh", dirname(EXECUTABLE), "probe", "host/monitor/linux_usage", "kvm", "7", "host"], { env: env(tree) });
     expect({ exitCode, loaded: loaded(stdout + stderr), kept: stdout.endsWith("SQLite format 3") }).toEqual({ exitCode: 0, loaded: ["node:fs", "bun:sqlite"], kept: true });
   });
 });
