@@ -1,4 +1,4 @@
-// Longer trials: what must hold over hundreds of rounds. Prints the figures for SPECIFICATION.md. `npm run soak` takes about half an hour, `npm run soak agent` (or lives, polls, restarts, migrations) a part of it.
+// Longer trials: what must hold over hundreds of rounds. Prints the figures for SPECIFICATION.md. `npm run soak` takes about three quarters of an hour, `npm run soak agent` (or lives, polls, restarts, migrations) a part of it.
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -56,7 +56,7 @@ export async function runAgent(identity: AgentIdentity): Promise<number> {
     if (answer === undefined) return 0;
     console.log(answer);
     (look = looking)();
-    await report(agent, ended, [every(LOOK_MS, look), every(KEEP_AGAIN_MS, () => files.keep()), after(SETTLED_MS, giveCodeBack)]);
+    await report(agent, ended, [every(LOOK_MS, look), every(KEEP_AGAIN_MS, () => files.keep()), after(SETTLED_MS, () => giveCodeBack())]);
     return 0;
   } finally {
     endPrograms();

@@ -15,10 +15,19 @@ export interface Mapping {
 
 /**
  * Gives the pages of programs and libraries back to the kernel. What a start runs once is a third of what an agent would keep for
- * weeks; code that is still needed is mapped again from the page cache when it runs next.
+ * weeks; code that is still needed is mapped again from the page cache when it runs next. A kernel that does not tell (without
+ * CONFIG_PROC_PAGE_MONITOR) costs that memory, and nothing else.
  */
-export function giveCodeBack(): void {
-  for (const { start, bytes } of parseMappings(readFileSync("/proc/self/smaps", "latin1")).filter(isCode)) dropPages(start, bytes);
+export function giveCodeBack(smaps = "/proc/self/smaps"): void {
+  for (const { start, bytes } of mappingsOf(smaps).filter(isCode)) dropPages(start, bytes);
+}
+
+function mappingsOf(smaps: string): readonly Mapping[] {
+  try {
+    return parseMappings(readFileSync(smaps, "latin1"));
+  } catch {
+    return [];
+  }
 }
 
 /** Mappings of a process, in their order. */
