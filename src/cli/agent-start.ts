@@ -32,7 +32,7 @@ export async function startAgent(identity: AgentIdentity): Promise<number> {
  * The runtime's allocator has a thread that looks four times a second, all day, for pages to give back: half of what an agent at rest
  * costs. It keeps some MiB instead. And code that runs for a millisecond every few seconds is not worth its compilers, which take 8 MiB.
  */
-const QUIET = { MIMALLOC_PURGE_DELAY: "-1", BUN_JSC_useBaselineJIT: "0", BUN_JSC_useDFGJIT: "0" };
+const QUIET = { MIMALLOC_PURGE_DELAY: "-1", MIMALLOC_ALLOW_THP: "0", BUN_JSC_useBaselineJIT: "0", BUN_JSC_useDFGJIT: "0" };
 
 /** Ends the agents of this host. */
 export async function stopAgent(identity: AgentIdentity): Promise<number> {

@@ -9,7 +9,7 @@ const MAX_OUTPUT = 8 * 1024 * 1024;
 /** Time that a program has between TERM and KILL. */
 const GRACE_MS = 1000;
 
-/** Programs of the host: an argument list, never a shell; no input unless it is given, no terminal, no BUN_ variables; ended at the deadline. */
+/** Programs of the host: an argument list, never a shell; no input unless it is given, no terminal, nothing that is meant for our executable; ended at the deadline. */
 export class HostCommands implements Commands {
   constructor(private readonly tracer?: Tracer) {}
 
@@ -94,9 +94,9 @@ export function capture(stream: ReadableStream<Uint8Array>): Captured {
   return { closed: read(), text: () => Buffer.concat(chunks).toString("utf8"), stop: () => void reader.cancel().catch(() => undefined) };
 }
 
-/** scripts_common.sh's environment: the C locale and the system's programs first. Nothing that would turn our own executable into plain Bun. */
+/** scripts_common.sh's environment: the C locale and the system's programs first. Nothing that is meant for our own executable: BUN_ could make plain Bun of it, MIMALLOC_ comes from the launcher. */
 export function cleanEnvironment(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name, value]) => value !== undefined && !name.startsWith("BUN_")) as [string, string][];
+  const kept = Object.entries(process.env).filter(([name, value]) => value !== undefined && !/^(BUN|MIMALLOC)_/.test(name)) as [string, string][];
   return { ...Object.fromEntries(kept), LANG: "C", LC_ALL: "C", PATH: `/bin:/sbin:/usr/bin:/usr/sbin:${process.env.PATH ?? ""}` };
 }
 

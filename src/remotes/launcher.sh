@@ -17,6 +17,10 @@ has_avx2() {
 }
 if [ -x "$program-baseline" ] && ! { [ -x "$program" ] && has_avx2; }; then program=$program-baseline; fi
 
+# For the allocator of a process that lives for a moment: huge pages, which save half of the page faults of its start and a fifth
+# of its time, and no giving back of memory. The agent, which lives for weeks, is started without.
+export MIMALLOC_ALLOW_THP=1 MIMALLOC_PURGE_DELAY=-1
+
 # An empty file, left behind by a copy that failed, would count as a script that succeeds.
 if [ -s "$program" ] && [ -x "$program" ]; then exec "$program" vmm "$action" "$@"; fi
 

@@ -14,11 +14,16 @@ if [ -e /etc/onevirt/off ] && [ -s "$here/upstream-$name" ]; then
   exec $line "$here/upstream-$name" "$@" # in words, as the kernel reads it
 fi
 
+# For the allocator of a process that lives for a moment, as a probe does: see the launcher of an action.
+short_lived() { export MIMALLOC_ALLOW_THP=1 MIMALLOC_PURGE_DELAY=-1; }
+
 case $here in
   */im/*-probes.d/*/*)
+    short_lived
     ONEVIRT_TREE=${here%/im/*-probes.d/*/*}
     set -- probe "${here##*-probes.d/}/$name" "$@" ;;
   */im/*-probes.d) # of 5.x, whose directories of probes are flat
+    short_lived
     ONEVIRT_TREE=${here%/im/*}
     set -- probe "collectd/$name" "$@" ;;
   *)
