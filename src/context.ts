@@ -34,15 +34,20 @@ export function readGeneration(tree: string): Generation {
   return generationOf(new HostFiles().findText(`${tree}/VERSION`, 4096));
 }
 
+/** Threads for libvirt that were started ahead; they load the library while the configuration is read. Who has no hurry has none. */
+export interface Ahead {
+  readonly thread?: Thread | undefined;
+  /** For the calls that take long. */
+  readonly longThread?: Thread | undefined;
+}
+
 /** What one process uses in common: its tree, its trace, its log. */
-export interface Surroundings {
+export interface Surroundings extends Ahead {
   readonly tree: string;
   readonly trace: string | undefined;
   readonly tracer: Tracer | undefined;
   readonly log: Log;
   readonly generation: Generation;
-  /** A thread for libvirt that was started ahead; it loads the library while the configuration is read. Who has no hurry has none. */
-  readonly thread?: Thread | undefined;
 }
 
 /** The context of one action: configuration read, everything else opened on first use. */
@@ -60,10 +65,10 @@ export function readSettings({ tree, tracer }: Pick<Surroundings, "tree" | "trac
 
 /** A context with these settings. */
 export function contextOf(settings: Settings, surroundings: Surroundings, { readOnly, limitSeconds, idleSeconds }: { readonly readOnly: boolean; readonly limitSeconds: number | null; readonly idleSeconds?: number }): Context & Disposable {
-  const { tree, trace, tracer, log, generation, thread } = surroundings;
+  const { tree, trace, tracer, log, generation, thread, longThread } = surroundings;
   const files = new HostFiles(tracer);
   const commands = new HostCommands(tracer);
-  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly, startWorker: firstThen(thread, startThread), trace, tracer, idleSeconds });
+  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly, startWorker: firstThen(thread, startThread), startLongWorker: firstThen(longThread, startThread), trace, tracer, idleSeconds });
   const hypervisorAt = (uri: string) => new GuardedHypervisor({ uri, startWorker: startThread, trace, tracer, idleSeconds });
   return {
     tree, settings, generation, hypervisor, hypervisorAt, files, commands, clock: systemClock, log,

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { findAction } from "./actions/table.ts";
 import { ROOT_NAMES, type RootName } from "./root/place.ts";
-import { borrowThread } from "./thread.ts";
+import { borrowThread, startThread } from "./thread.ts";
 
 /** Names under which the executable is oned's driver process. */
 const DRIVER_NAMES: ReadonlySet<string> = new Set(["one_vmm_exec", "one_vmm_sh", "one_vmm_ssh"]);
@@ -37,10 +37,10 @@ function isRootName(name: string): name is RootName {
   return (ROOT_NAMES as readonly string[]).includes(name);
 }
 
-/** The thread goes first: it greets, or loads libvirt, while this one reads code and configuration. */
+/** Threads go first: they greet, or load libvirt, while this one reads code and configuration. */
 async function action(name: string, argv: readonly string[]): Promise<number> {
-  const thread = borrowThread(process.env.ONEVIRT_RESIDENT);
-  return (await import("./run-action.ts")).runAction(name, argv, thread);
+  const ahead = { thread: borrowThread(process.env.ONEVIRT_RESIDENT), longThread: findAction(name)?.takesLong && startThread() };
+  return (await import("./run-action.ts")).runAction(name, argv, ahead);
 }
 
 /** What nobody caught is our defect: one line, and the stack only for who asks. */

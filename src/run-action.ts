@@ -1,18 +1,17 @@
 import type { Action, ActionInput } from "./actions/action.ts";
 import { findAction, type ActionName } from "./actions/table.ts";
-import { findTree, openContext, readGeneration, type Surroundings } from "./context.ts";
+import { type Ahead, findTree, openContext, readGeneration, type Surroundings } from "./context.ts";
 import { ERRORS, messageOf, OnevirtError } from "./core/errors.ts";
 import { failureLines, logLine } from "./core/report.ts";
 import { openTracer } from "./host/trace.ts";
-import type { Thread } from "./libvirt/worker-call.ts";
 import { stdinWithin } from "./stdin.ts";
 
 /** stdin beyond this is no document of a VM; it is not read to its end. */
 const MAX_STDIN_BYTES = 6 * 1024 * 1024;
 
 /** Runs one action as oned calls it: arguments by position, one line on stdout at most, errors on stderr in oned's form. Gives the exit code. */
-export async function runAction(name: string, argv: readonly string[], thread: Thread): Promise<number> {
-  const surroundings = surround(name, thread);
+export async function runAction(name: string, argv: readonly string[], ahead: Ahead): Promise<number> {
+  const surroundings = surround(name, ahead);
   const row = findAction(name);
   try {
     if (!row) throw new OnevirtError("BAD_ARGUMENT", `there is no action ${JSON.stringify(name)}`, { hint: "onevirt help lists them" });
@@ -27,11 +26,11 @@ export async function runAction(name: string, argv: readonly string[], thread: T
   }
 }
 
-function surround(action: string, thread: Thread): Surroundings {
+function surround(action: string, ahead: Ahead): Surroundings {
   const tree = findTree(process.env, process.execPath);
   const trace = process.env.ONEVIRT_TRACE;
-  thread.postMessage({ prepare: true, trace });
-  return { tree, trace, thread, tracer: openTracer(trace), generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, action, text)) } };
+  for (const thread of [ahead.thread, ahead.longThread]) thread?.postMessage({ prepare: true, trace });
+  return { tree, trace, ...ahead, tracer: openTracer(trace), generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, action, text)) } };
 }
 
 /** Arguments by the names of the row. Missing, empty and surplus ones are refused: a shifted argument could name another VM. */

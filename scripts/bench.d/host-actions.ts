@@ -7,6 +7,9 @@ const DIRECTORY = "/var/lib/one/datastores/0/2101";
 const WORK = `/tmp/onevirt-bench-actions-${process.pid}`;
 const VIRSH = "virsh -q -c qemu:///system";
 const VM = "one-2101";
+
+/** 16 MiB and an empty disk: QEMU's own part of a snapshot, which is the same for both, then leaves the rest to be seen. */
+const SMALL = { id: "2190", vm: "one-2190", directory: "/var/lib/one/datastores/0/2190" } as const;
 const ROUNDS = 9;
 
 /** One action, or a pair that leaves the VM as it was, with the virsh calls of both. */
@@ -51,26 +54,30 @@ const DUELS: readonly Duel[] = [
     virsh: [quiet(`${VIRSH} domblklist ${VM}`), `${VIRSH} change-media ${VM} sdz --eject --force`, `${VIRSH} change-media ${VM} sdz ${DIRECTORY}/bench.iso --insert`],
     promised: 1,
   },
-  {
-    name: "snapshot_create, snapshot_delete",
-    ours: [`${LAUNCHERS}/snapshot_create ${VM} 0 2101 h`, `${LAUNCHERS}/snapshot_delete ${VM} snap-0 2101 h`],
-    virsh: [
-      quiet(`${VIRSH} metadata ${VM} http://opennebula.org/xmlns/libvirt/1.0 one`), `${VIRSH} snapshot-create-as ${VM} --name snap-0`, quiet(`${VIRSH} snapshot-dumpxml ${VM} snap-0`),
-      quiet(`${VIRSH} metadata ${VM} http://opennebula.org/xmlns/libvirt/1.0 one`), `${VIRSH} snapshot-delete ${VM} snap-0`, quiet(`${VIRSH} snapshot-list ${VM}`),
-    ],
-    promised: 0.5,
-  },
+  snapshots("of a Linux guest", VM, "2101"),
+  { ...snapshots("of 16 MiB", SMALL.vm, SMALL.id), promised: 0.5 },
   { name: "exec, exec_cancel", ours: [`${LAUNCHERS}/exec 2101 h true`, `${LAUNCHERS}/exec_cancel 2101 h`], virsh: [guestExec("true"), guestExec("kill")], promised: 1 },
 ];
+
+function snapshots(what: string, vm: string, id: string): Duel {
+  const metadata = quiet(`${VIRSH} metadata ${vm} http://opennebula.org/xmlns/libvirt/1.0 one`);
+  return {
+    name: `snapshot_create, snapshot_delete ${what}`,
+    ours: [`${LAUNCHERS}/snapshot_create ${vm} 0 ${id} h`, `${LAUNCHERS}/snapshot_delete ${vm} snap-0 ${id} h`],
+    virsh: [metadata, `${VIRSH} snapshot-create-as ${vm} --name snap-0`, quiet(`${VIRSH} snapshot-dumpxml ${vm} snap-0`), metadata, `${VIRSH} snapshot-delete ${vm} snap-0`, quiet(`${VIRSH} snapshot-list ${vm}`)],
+  };
+}
 
 /** Medians of all duels, with a guest that runs. */
 export function actions(): readonly Row[] {
   mkdirSync(WORK, { recursive: true });
   for (const [name, text] of Object.entries(FILES)) writeFileSync(`${WORK}/${name}`, text);
   must(`truncate -s 4M ${DIRECTORY}/bench.raw ${DIRECTORY}/bench.iso; ${VIRSH} change-media ${VM} sdz ${DIRECTORY}/bench.iso --insert`);
+  startSmall();
   try {
     return compete("actions", DUELS.map(asContest), ROUNDS);
   } finally {
+    must(`${VIRSH} destroy ${SMALL.vm}; rm -r ${SMALL.directory}`);
     rmSync(WORK, { recursive: true, force: true });
   }
 }
@@ -78,6 +85,14 @@ export function actions(): readonly Row[] {
 function asContest({ name, ours, virsh, promised }: Duel): Contest {
   const command = (lines: readonly string[]) => ["sh", "-ec", lines.join("\n")];
   return { name, command: command(ours.map(quiet)), against: { name: `${virsh.length} x virsh for ${name}`, command: command(virsh.map(quiet)) }, ...(promised === undefined ? {} : { promised }) };
+}
+
+function startSmall(): void {
+  const { vm, directory } = SMALL;
+  writeFileSync(`${WORK}/small.xml`, `<domain type='qemu'><name>${vm}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu><os><type>hvm</type></os>
+    <metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore>${directory}</one:system_datastore></one:vm></metadata>
+    <devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${directory}/disk.0'/><target dev='vda' bus='virtio'/></disk></devices></domain>`);
+  must(`mkdir -p ${directory}; qemu-img create -q -f qcow2 ${directory}/disk.0 64M; ${VIRSH} create ${WORK}/small.xml`);
 }
 
 function guestExec(program: string): string {

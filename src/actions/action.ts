@@ -34,6 +34,8 @@ export interface Action {
   readonly limitSeconds: number | null;
   /** A setting in seconds that comes on top of the limit. */
   readonly limitAdds?: "SHUTDOWN_TIMEOUT";
+  /** Makes a call that lasts as long as the VM is large: its thread is started ahead too. */
+  readonly takesLong?: true;
   /** Only looks: a read-only connection, and no lock. */
   readonly readOnly?: true;
   /** How a failure starts in oned's log, with upstream's words; `{1}` is the first argument, and so on. */

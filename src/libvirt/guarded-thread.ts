@@ -10,6 +10,8 @@ export interface GuardedOptions {
   /** Enough for whatever only looks; polkit and libvirt then refuse changes. */
   readonly readOnly?: boolean;
   readonly startWorker: WorkerFactory;
+  /** For the calls that take long, where their thread was started ahead. */
+  readonly startLongWorker?: WorkerFactory | undefined;
   readonly trace?: string | undefined;
   readonly tracer?: Tracer | undefined;
   readonly libraryPaths?: readonly string[] | undefined;

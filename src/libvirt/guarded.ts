@@ -37,7 +37,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   constructor(private readonly options: GuardedOptions) {
     this.uri = options.uri;
     this.#operations = new GuardedThread("operations", options);
-    const [long, jobs, migration] = [new GuardedThread("long", options), new GuardedThread("jobs", options), new GuardedThread("migration", options)];
+    const [long, jobs, migration] = [new GuardedThread("long", { ...options, startWorker: options.startLongWorker ?? options.startWorker }), new GuardedThread("jobs", options), new GuardedThread("migration", options)];
     this.#others = [long, jobs, migration];
     const guest = guardedPort(this.#operations, "guest", DOING.guest);
     this.devices = {
