@@ -74,7 +74,7 @@ export class Agent {
     configuration: MonitorConfiguration,
     world: AgentWorld,
   ) {
-    this.#context = world.contextFor("vm/status", 60);
+    this.#context = world.contextFor(60);
     this.#probes = new Probes(request, world, this.#context.clock, (category, text) => this.#hearLate(category, text));
     this.#startedMs = this.#context.clock.monotonicMs();
     const key: KeyObject | undefined = configuration.publicKey === undefined ? undefined : readPublicKey(configuration.publicKey);

@@ -46,7 +46,7 @@ export class CollectdClient {
     private readonly intervalSeconds: number,
     private readonly world: AgentWorld,
   ) {
-    this.#context = world.contextFor("collectd", PASS_SECONDS);
+    this.#context = world.contextFor(PASS_SECONDS);
     this.#probes = new Probes(request, world, this.#context.clock);
     this.#loop = new Loop("collectd", intervalSeconds, this.#context.clock, () => this.#pass());
   }

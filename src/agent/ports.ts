@@ -1,5 +1,4 @@
 import type { Context } from "../core/ports.ts";
-import type { ProbeCategory } from "../probes/probe.ts";
 
 /** Where messages go. Both reject when the message certainly did not leave. */
 export interface Transport {
@@ -19,6 +18,6 @@ export interface AgentWorld {
   readonly transport: Transport;
   /** The executable files of a category's directory, in the byte order of their names. */
   readonly filesOf: (category: string) => readonly ForeignProbe[];
-  /** A context with this much time. States have a libvirt thread of their own: nothing that waits for a QEMU is before them. */
-  readonly contextFor: (category: ProbeCategory, seconds: number, file?: string) => Context;
+  /** A context with this much time. */
+  readonly contextFor: (seconds: number) => Context;
 }

@@ -97,7 +97,7 @@ export class Probes {
   #runOne(category: ProbeCategory, foreign: ForeignProbe, mostSeconds: number): { readonly work: Promise<string>; readonly seconds: number } {
     const own = probeFor(category, foreign.file);
     if (!own) return { work: runStranger(foreign, category), seconds: STRANGER_SECONDS };
-    const context = this.world.contextFor(category, Math.min(own.limitSeconds, mostSeconds), foreign.file);
+    const context = this.world.contextFor(Math.min(own.limitSeconds, mostSeconds));
     return { work: own.load().then(({ run }) => run(this.request, context)), seconds: own.limitSeconds + GRACE_SECONDS };
   }
 }

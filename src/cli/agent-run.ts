@@ -70,21 +70,16 @@ async function report(agent: Agent, ended: Promise<void>, timers: readonly Retur
   for (const timer of timers) clearInterval(timer);
 }
 
-/** A call that waits for a QEMU holds its thread: states have a libvirt of their own, and so has the host. */
+/** One libvirt for all passes: a call that waits for a QEMU holds up its own thread only (spare-threads.ts). */
 async function openContexts(surroundings: Surroundings): Promise<Pick<AgentWorld, "contextFor"> & Disposable> {
   const { settings } = await readSettings(surroundings);
   const series = new BufferedSeries(new SeriesDatabases());
-  const [states, host, vms] = Array.from({ length: 3 }, () => contextOf(settings, surroundings, { readOnly: false, limitSeconds: null, idleSeconds: IDLE_SECONDS })) as [Opened, Opened, Opened];
+  const context = contextOf(settings, surroundings, { readOnly: false, limitSeconds: null, idleSeconds: IDLE_SECONDS });
   return {
-    contextFor: (category, seconds) => {
-      const context = category === "vm/status" ? states : category.startsWith("host/") ? host : vms;
-      return { ...context, series, deadline: context.deadline.within(seconds) };
-    },
-    [Symbol.dispose]: () => [series, states, host, vms].forEach((each) => each[Symbol.dispose]()),
+    contextFor: (seconds) => ({ ...context, series, deadline: context.deadline.within(seconds) }),
+    [Symbol.dispose]: () => [series, context].forEach((each) => each[Symbol.dispose]()),
   };
 }
-
-type Opened = ReturnType<typeof contextOf>;
 
 /** What strangers put into the directories of probes. */
 function programs({ tree, driver, hostId, hostName }: AgentIdentity, category: string, configuration: string) {

@@ -117,19 +117,13 @@ async function run(args: CollectdArguments): Promise<number> {
   process.on("SIGHUP", () => refresh()); // before anybody can know our pid
   const before = updatedAt(tree);
   const { settings } = await readSettings(surroundings);
-  const open = () => contextOf(settings, surroundings, { readOnly: false, limitSeconds: null });
-  // VMs have a libvirt of their own: what asks it about the host never stands before them.
-  using host = open();
-  using vms = open();
+  using context = contextOf(settings, surroundings, { readOnly: false, limitSeconds: null });
   using socket = await openSocket(args.port, log);
   using _resident = lendThreads(log);
   const client = new CollectdClient({ driver: args.driver, hostId: args.hostId, hostName: args.hostName, configuration: { datastoreLocation: args.datastoreLocation, periods: DEFAULT_PERIODS } }, args.intervalSeconds, {
     transport: socket,
     filesOf: () => programs(tree, args),
-    contextFor: (_category, seconds, file) => {
-      const context = file === "poll.sh" ? vms : host;
-      return { ...context, deadline: context.deadline.within(seconds) };
-    },
+    contextFor: (seconds) => ({ ...context, deadline: context.deadline.within(seconds) }),
   });
   refresh = () => client.sendNow();
   const forget = socket.stays ? keepPid(log) : () => undefined;

@@ -19,40 +19,54 @@ export interface GuardedOptions {
   readonly idleSeconds?: number | undefined;
 }
 
+/** Asynchronous calls to the blocking objects of one role, each with a deadline; `doing` says in an error what could not be done. */
+export interface GuardedCalls<R extends ThreadRole> {
+  readonly role: R;
+  call<O extends (typeof THREADS)[R][number], M extends Operation<O>>(object: O, operation: M, args: ArgumentsOf<O, M>, doing: string, deadline: Deadline): Promise<ResultOf<O, M>>;
+}
+
 /**
  * Blocking objects in a worker thread, with a connection of its own; when a call outlives its deadline the whole thread is
  * abandoned, and the next call starts a new one. Abandoned is not cancelled. When too many are left behind, a call waits for one of them.
  */
-export class GuardedThread<R extends ThreadRole> implements Disposable {
+export class GuardedThread<R extends ThreadRole> implements GuardedCalls<R>, Disposable {
   #worker: WorkerCall | undefined;
-  readonly #abandoned = new AbandonedThreads();
   #calls = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    private readonly role: R,
+    readonly role: R,
     private readonly options: GuardedOptions,
+    private readonly abandoned = new AbandonedThreads(),
   ) {}
+
+  /** Whether a call is under way: another one would wait behind it. */
+  get busy(): boolean {
+    return this.#calls > 0;
+  }
 
   /** Starts the thread now, so that it is ready when the first call comes. */
   warm(): WorkerCall {
     return (this.#worker ??= new WorkerCall(this.options.startWorker, startOf(this.role, this.options)));
   }
 
-  /** The result of an operation; `doing` says in an error what could not be done. */
-  async call<O extends (typeof THREADS)[R][number], M extends Operation<O>>(object: O, operation: M, args: ArgumentsOf<O, M>, doing: string, deadline: Deadline): Promise<ResultOf<O, M>> {
+  call<O extends (typeof THREADS)[R][number], M extends Operation<O>>(object: O, operation: M, args: ArgumentsOf<O, M>, doing: string, deadline: Deadline): Promise<ResultOf<O, M>> {
+    return this.#busy(() => this.#call({ object, operation, args }, doing, deadline)) as Promise<ResultOf<O, M>>;
+  }
+
+  async #call(asked: Asked, doing: string, deadline: Deadline): Promise<unknown> {
     const limitMs = deadline.remainingMs();
-    const outcome = (await this.#abandoned.haveRoom(deadline)) ? await this.#request({ object, operation, args }, deadline.remainingMs()) : "late";
-    if (outcome !== "late") return outcome.result as ResultOf<O, M>;
+    const outcome = (await this.abandoned.haveRoom(deadline)) ? await this.#request(asked, deadline.remainingMs()) : "late";
+    if (outcome !== "late") return outcome.result;
     throw new OnevirtError("TIMED_OUT", `Cannot ${doing}: no answer from ${this.options.uri} within ${seconds(limitMs)} s`);
   }
 
   async #request(asked: Asked, limitMs: number): Promise<{ readonly result: unknown } | "late"> {
     const worker = this.warm();
-    const outcome = await this.#busy(() => worker.request(asked, limitMs));
+    const outcome = await worker.request(asked, limitMs);
     if (outcome !== "late") return outcome;
     this.options.tracer?.note("worker", `${asked.operation} abandoned`, limitMs, "no answer");
-    this.#abandoned.add(worker.abandon());
+    this.abandoned.add(worker.abandon());
     if (this.#worker === worker) this.#worker = undefined;
     return outcome;
   }

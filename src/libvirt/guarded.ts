@@ -10,6 +10,7 @@ import { EventListener } from "./event-listener.ts";
 import { guardedPort } from "./guarded-port.ts";
 import { type GuardedOptions, GuardedThread, startOf } from "./guarded-thread.ts";
 import type { ArgumentsOf, Operation, ResultOf } from "./protocol.ts";
+import { SpareThreads } from "./spare-threads.ts";
 import { watchLifecycle, watchRemoval, watchStop } from "./watches.ts";
 
 /** Listeners that may still be on their way to a daemon that does not answer. */
@@ -28,7 +29,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   readonly jobs: JobPort;
   readonly migration: MigrationPort;
   readonly node: NodePort;
-  readonly #operations: GuardedThread<"operations">;
+  readonly #operations: SpareThreads<"operations">;
   readonly #others: readonly Disposable[];
   readonly #abandoned = new AbandonedThreads(MOST_LISTENERS);
   #listener: EventListener | undefined;
@@ -36,7 +37,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
 
   constructor(private readonly options: GuardedOptions) {
     this.uri = options.uri;
-    this.#operations = new GuardedThread("operations", options);
+    this.#operations = new SpareThreads("operations", options);
     const [long, jobs, migration] = [new GuardedThread("long", { ...options, startWorker: options.startLongWorker ?? options.startWorker }), new GuardedThread("jobs", options), new GuardedThread("migration", options)];
     this.#others = [long, jobs, migration];
     const guest = guardedPort(this.#operations, "guest", DOING.guest);

@@ -4,7 +4,6 @@ import { messageOf } from "../core/errors.ts";
 import type { Context, Hypervisor } from "../core/ports.ts";
 import { gpuAttributes, gpuMetrics, hasNvidiaDevice, hasNvidiaGpu } from "./gpu-metrics.ts";
 import { type Attributes, guestData } from "./guest-data.ts";
-import { standingConnection } from "./standing-connection.ts";
 import type { VmNumbers } from "./vm-numbers.ts";
 
 /** What all guests of a host together may take of one pass. */
@@ -15,9 +14,8 @@ export async function guestAttributes(vms: readonly VmNumbers[], context: Contex
   const managed = vms.filter((vm): vm is VmNumbers & { readonly id: number } => vm.id !== undefined);
   const settings = readSettings(context);
   const gpus = await gpusOf(managed, context, context.deadline.within(BUDGET_SECONDS));
-  const hypervisor = settings.enabled ? standingConnection(context, "guests") : context.hypervisor;
   const asked = managed.map(({ id, uuid, name, state }) => ({ id, uuid, name, running: state === "running" || state === "blocked" }));
-  const told = await guestData(asked, settings, { ...context, hypervisor }, context.deadline.within(BUDGET_SECONDS));
+  const told = await guestData(asked, settings, context, context.deadline.within(BUDGET_SECONDS));
   return new Map(managed.map(({ uuid }) => [uuid, [...(gpus.get(uuid) ?? []), ...(told.get(uuid) ?? [])]]));
 }
 
@@ -39,7 +37,7 @@ async function gpusOf(vms: readonly VmNumbers[], context: Context, deadline: Dea
   for (const { uuid } of vms.filter(({ state }) => state === "running")) {
     if (deadline.expired) break;
     if (!(await mayHaveGpu(uuid, context.hypervisor, context, deadline))) continue;
-    const metrics = await gpuMetrics(uuid, { ...context, hypervisor: standingConnection(context, "guests") }, deadline);
+    const metrics = await gpuMetrics(uuid, context, deadline);
     if (metrics) found.set(uuid, gpuAttributes(metrics));
   }
   return found;

@@ -2,7 +2,6 @@ import type { Context, DomainStatus, Hypervisor, QemuProcess, StatsFields } from
 import { domainState, isActive } from "../core/states.ts";
 import { readBlockStats } from "./block-stats.ts";
 import { cpuUsage } from "./cpu-usage.ts";
-import { standingConnection } from "./standing-connection.ts";
 import { vmIdOf } from "./vm-state.ts";
 
 /** What is reported of one VM; a number that was not read is absent, never 0. */
@@ -22,12 +21,11 @@ interface Domain extends DomainStatus {
 
 /** Numbers of all active domains in the order of their ids. Only disk counters ask QEMUs; they have a limit of their own. */
 export async function vmNumbers(context: Context): Promise<readonly VmNumbers[]> {
-  const hypervisor = standingConnection(context, "statistics");
-  const domains = asDomains(await hypervisor.stats(["state", "interface"], undefined, context.deadline));
+  const domains = asDomains(await context.hypervisor.stats(["state", "interface"], undefined, context.deadline));
   const { percent, qemu } = await cpuUsage(context);
   const managed = domains.filter(({ name }) => vmIdOf(name) !== undefined);
   const { POLL_MONITOR_SECONDS: attemptSeconds, QUARANTINE_SECONDS: quarantineSeconds } = context.settings.onevirt;
-  const blocks = await readBlockStats({ domains: managed, areAll: managed.length === domains.length }, qemu, { ...context, hypervisor, attemptSeconds, quarantineSeconds }, context.deadline);
+  const blocks = await readBlockStats({ domains: managed, areAll: managed.length === domains.length }, qemu, { ...context, attemptSeconds, quarantineSeconds }, context.deadline);
   return domains.map((domain) => numbersOf(domain, percent.get(domain.uuid), qemu.get(domain.uuid), blocks.get(domain.uuid)));
 }
 

@@ -6,6 +6,7 @@ import { Deadline } from "../../src/core/deadline.ts";
 import { OnevirtError } from "../../src/core/errors.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { GuardedHypervisor } from "../../src/libvirt/guarded.ts";
+import { GuardedThread } from "../../src/libvirt/guarded-thread.ts";
 import type { Thread } from "../../src/libvirt/worker-call.ts";
 import { startThread } from "../../src/thread.ts";
 import { buildShim, failing, removeShims, type Bodies } from "./shim.ts";
@@ -98,20 +99,44 @@ describe("GuardedHypervisor", () => {
     expect([ticks, (await call)?.name]).toEqual([5, "shim"]);
   });
 
-  test("GuardedHypervisor does not begin what was queued behind a call that was abandoned", async () => {
-    using hypervisor = open({
+  test("GuardedThread does not begin what was queued behind a call that was abandoned", async () => {
+    const shim = buildShim({
       virDomainLookupByName: `${blocked("go", "return &object;")}`,
       virDomainDestroy: `${leaves("destroyed")} return 0;`,
       virConnectClose: `${leaves("closed")} return 0;`,
     });
-    const looking = hypervisor.find("one-7", within(0.3));
-    const destroying = hypervisor.destroy(UUID, within(30));
+    using thread = new GuardedThread("operations", { uri: "shim:///", startWorker: startThread, libraryPaths: [shim] });
+    const looking = thread.call("hypervisor", "find", ["one-7"], 'find domain "one-7"', within(0.3));
+    const destroying = thread.call("hypervisor", "destroy", [UUID], "destroy", within(30));
     const errors = await Promise.all([errorOf(looking), errorOf(destroying)]);
     writeFileSync(file("go"), "");
     await until(() => existsSync(file("closed"))); // the thread is out of libvirt, and has given its connection back
     expect([errors, existsSync(file("destroyed"))]).toEqual([
       ['TIMED_OUT: Cannot find domain "one-7": no answer from shim:/// within 0.3 s', "TIMED_OUT: Cannot wait for libvirt: the thread was abandoned"], false,
     ]);
+  });
+
+  test("GuardedHypervisor lets no call wait behind one that hangs: another thread takes it, and those that follow", async () => {
+    let threads = 0;
+    using hypervisor = open({ virDomainLookupByName: blocked("go", "return &object;") }, () => (threads++, startThread()));
+    const hanging = hypervisor.find("one-7", within(30));
+    const others = await Promise.all([hypervisor.maxMemoryKiB([], within(10)), hypervisor.maxMemoryKiB([], within(10))]);
+    const start = performance.now();
+    await hypervisor.maxMemoryKiB([], within(10));
+    const tookMs = performance.now() - start;
+    const used = threads;
+    writeFileSync(file("go"), "");
+    expect([others.length, used <= 3, tookMs < 900, (await hanging)?.id]).toEqual([2, true, true, 7]); // it has waited for nobody
+  });
+
+  test("GuardedHypervisor abandons one call at a time: what ran beside it answers", async () => {
+    using hypervisor = open({ virDomainLookupByName: blocked("go", "return &object;"), virDomainDestroy: `while (access(${JSON.stringify(file("end"))}, 0)) usleep(5000); return 0;` });
+    const destroying = hypervisor.destroy(UUID, within(30));
+    const looking = await errorOf(hypervisor.find("one-7", within(1.5)));
+    writeFileSync(file("end"), "");
+    const destroyed = await errorOf(destroying);
+    writeFileSync(file("go"), "");
+    expect([looking, destroyed]).toEqual([expect.stringMatching(/^TIMED_OUT: Cannot find domain "one-7"/), "no error"]);
   });
 
   test("GuardedHypervisor abandons, but does not cancel: the call takes effect when it goes on", async () => {
