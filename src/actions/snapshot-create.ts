@@ -1,6 +1,7 @@
+import type { Deadline } from "../core/deadline.ts";
 import { OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
-import { settle } from "../vm/outcome.ts";
+import { type Look, settle } from "../vm/outcome.ts";
 import { afterBlockJobs } from "./block-job.ts";
 import type { ActionInput } from "./action.ts";
 import { judges } from "./look-time.ts";
@@ -26,8 +27,14 @@ async function create({ uuid, name: domain }: DomainStatus, name: string, contex
   await settle({
     doing: `take snapshot ${name} of "${domain}"`,
     call: () => afterBlockJobs(`snapshot of "${domain}"`, () => snapshots.create(uuid, xml, context.deadline), context),
-    look: async (deadline) => ((await snapshots.names(uuid, deadline)).includes(name) ? { now: "done" } : { now: "unknown", because: "libvirt does not know the snapshot yet" }),
+    look: (deadline) => lookForSnapshot(uuid, name, context, deadline),
   }, judges(context));
+}
+
+/** libvirt names a snapshot from the moment on that it begins to take it (qemuSnapshotCreate of qemu_snapshot.c): it stands when no job is left. */
+async function lookForSnapshot(uuid: string, name: string, { hypervisor }: Context, deadline: Deadline): Promise<Look> {
+  if (await hypervisor.jobs.progress(uuid, deadline)) return { now: "unknown", because: "it is still being taken" };
+  return (await hypervisor.snapshots.names(uuid, deadline)).includes(name) ? { now: "done" } : { now: "unknown", because: "libvirt does not know the snapshot yet" };
 }
 
 function requireNumber(id: string): string {

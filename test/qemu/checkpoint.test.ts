@@ -160,6 +160,21 @@ describe("system snapshots of a running guest", () => {
     expect((await virsh(`snapshot-list --name ${guest.uuid}`)).trim()).toBe("snap-1");
   }, 3 * MINUTE);
 
+  test("snapshot_create that outlives its limit is unknown, not done, although libvirt names the snapshot already; it becomes done", async () => {
+    const qemu = (await rootOn("hosta", `cat /run/libvirt/qemu/${guest.name}.pid`)).stdout.trim();
+    await settingsOn(["hosta"], { conf: "LIMIT_SNAPSHOT_CREATE=2\n" });
+    await rootOn("hosta", `kill -STOP ${qemu}`);
+    try {
+      const late = await guest.call("hosta", "snapshot_create", [guest.uuid, "5", VMID, "hosta"]);
+      expect({ ...late, named: (await virsh(`snapshot-list --name ${guest.uuid}`)).includes("snap-5") }).toEqual({ exitCode: 3, stdout: "", stderr: expect.stringContaining("now it is still being taken"), named: true });
+    } finally {
+      await rootOn("hosta", `kill -CONT ${qemu}`);
+      await settingsOn(["hosta"]);
+    }
+    await until("the snapshot stands", async () => (await virsh(`domjobinfo ${guest.uuid}`)).includes("None"), 30);
+    expect((await guest.call("hosta", "snapshot_delete", [guest.uuid, "snap-5", VMID, "hosta"])).exitCode).toBe(0);
+  }, MINUTE);
+
   test("snapshot_create of a raw disk is one clear error, and the guest goes on; its checkpoint follows it to another system datastore", async () => {
     const elsewhere = `${DATASTORE.replace(/0$/, "100")}/203`;
     const raw = (await Guest.make(203)).with((xml) => xml.replace("type='qcow2'", "type='raw'").replace(/<kernel>[\s\S]*?<\/cmdline>/, "").replace(/<channel[\s\S]*?<\/channel>/, "")); // it need not boot

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { DATASTORE, Guest, type Host, type HostSettings, lab, on, rootOn, settingsOn, syncedTree, until, userMessage, withDrive } from "../support/lab.ts";
+import { DATASTORE, Guest, type Host, type HostSettings, lab, on, REMOTE, rootOn, settingsOn, syncedTree, until, userMessage, withDrive } from "../support/lab.ts";
 import { countOf, travel, withoutProgress, WRITER } from "../support/travel.ts";
 import type { Result } from "../support/executable-tree.ts";
 
@@ -154,6 +154,22 @@ describe("system snapshots", () => {
     expect([await snapshot(there, "revert", "snap-0"), await snapshot(there, "delete", "snap-0"), await snapshot(there, "delete", "snap-1")]).toEqual([DONE, DONE, DONE]);
     expect([await virsh(`snapshot-list --name ${guest.uuid}`), (await on(there, `ls ${guest.directory}`)).stdout]).toEqual(["", expect.not.stringContaining("snap-")]);
   }, 2 * MINUTE);
+});
+
+describe("a copy of a disk, as the storage's live snapshots make it", () => {
+  beforeEach(calmGuest, MINUTE);
+
+  test("is waited for, and told; then the VM moves", async () => {
+    await configure();
+    const copy = `${guest.directory}/copy`;
+    await guest.inside(here, "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=24 conv=fsync 2>/dev/null");
+    await on(here, `qemu-img create -q -f qcow2 ${copy} 32M && virsh -c qemu:///system blockcopy ${guest.uuid} vda ${copy} --transient-job --bandwidth 1 --reuse-external`);
+    const moving = on(here, `ONEVIRT_TRACE=${copy}.trace ${REMOTE}/migrate ${guest.uuid} ${there} ${here} ${VMID} ${here}`, document(true));
+    await until("libvirt has refused", async () => (await on(here, `grep -c ' virDomainMigrate.*active block job' ${copy}.trace`)).stdout.trim() === "1", 20);
+    await on(here, `virsh -c qemu:///system blockjob ${guest.uuid} vda --abort`);
+    expect([withoutProgress(await moving), await sides()]).toEqual([{ ...DONE, stderr: `INFO: migrate: migration of "${guest.name}": a disk is being copied, trying again in 5 s\n` }, onlyOn(there)]);
+    await on(there, `rm -f ${copy} ${copy}.trace`);
+  }, MINUTE);
 });
 
 describe("options", () => {

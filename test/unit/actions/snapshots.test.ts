@@ -59,6 +59,13 @@ describe("snapshot_create", () => {
     expect([await outcomeOf(runCreate(world)), ((await outcomeOf(runCreate(lost))) as string[])[0]]).toEqual([{ answer: "snap-0" }, "OUTCOME_UNKNOWN"]);
   });
 
+  test("snapshot_create was called done while it was still being taken: libvirt names a snapshot from the beginning", async () => {
+    using world = given({ domains: [VM] });
+    world.hypervisor.breaks("snapshots.create", { done: true });
+    world.hypervisor.parts.progress = { type: 2, fields: {} };
+    expect(await outcomeOf(runCreate(world))).toEqual(["OUTCOME_UNKNOWN", expect.stringContaining("now it is still being taken")]);
+  });
+
   test("snapshot_create works on a domain that is not OpenNebula's", async () => {
     using world = given({ domains: [{ name: "wild", uuid: UUID }] });
     expect([await outcomeOf(runCreate(world)), world.files.texts()]).toEqual([{ answer: "snap-0" }, {}]);

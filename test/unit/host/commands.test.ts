@@ -65,9 +65,11 @@ describe("HostCommands", () => {
 
   test("cleanEnvironment() speaks C, finds the system's programs first, and never turns our executable into Bun", () => {
     process.env.BUN_BE_BUN = "1";
+    process.env.MIMALLOC_ALLOW_THP = "1";
     const environment = cleanEnvironment();
     delete process.env.BUN_BE_BUN;
-    expect([environment.LANG, environment.LC_ALL, environment.PATH?.startsWith("/bin:/sbin:/usr/bin:"), environment.BUN_BE_BUN]).toEqual(["C", "C", true, undefined]);
+    delete process.env.MIMALLOC_ALLOW_THP;
+    expect([environment.LANG, environment.LC_ALL, environment.PATH?.startsWith("/bin:/sbin:/usr/bin:"), environment.BUN_BE_BUN, environment.MIMALLOC_ALLOW_THP]).toEqual(["C", "C", true, undefined, undefined]);
   });
 
   test("quoted() shows words as words", () => {
