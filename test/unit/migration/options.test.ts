@@ -16,14 +16,14 @@ const refusal = (text: string, vm: Partial<typeof NONE> = {}) => {
 };
 
 describe("MIGRATE_OPTIONS", () => {
-  test.skipIf(Bun.which("virsh") === null)("have a row for every option of virsh migrate --help, and no other", () => {
+  test.skipIf(!process.env.CI && Bun.which("virsh") === null)("have a row for every option of virsh migrate --help, and no other", () => {
     const help = Bun.spawnSync(["virsh", "migrate", "--help"]).stdout.toString();
     const options = help.slice(help.indexOf("OPTIONS")).split("\n").flatMap((line) => /^\s+(?:\[--([a-z0-9-]+)\]|--([a-z0-9-]+))/.exec(line)?.slice(1).find(Boolean) ?? []);
     expect(Object.keys(OPTIONS).sort()).toEqual(options.sort());
     expect(options.length).toBeGreaterThan(40);
   });
 
-  test.skipIf(!existsSync(API))("use libvirt's own numbers and names", () => {
+  test.skipIf(!process.env.CI && !existsSync(API))("use libvirt's own numbers and names", () => {
     const api = readFileSync(API, "utf8");
     const numbers = Object.fromEntries(Object.keys(MIGRATE).map((name) => [name, Number(new RegExp(`<enum name='${name}'[^>]* value='(\\d+)'`).exec(api)?.[1])]));
     expect(numbers).toEqual(MIGRATE);
