@@ -171,7 +171,8 @@ describe("system snapshots of a running guest", () => {
       await rootOn("hosta", `kill -CONT ${qemu}`);
       await settingsOn(["hosta"]);
     }
-    await until("the snapshot stands", async () => (await virsh(`domjobinfo ${guest.uuid}`)).includes("None"), 30);
+    await until("no job is left", async () => (await virsh(`domjobinfo ${guest.uuid}`)).includes("None"), 30);
+    expect((await virsh(`snapshot-list --name ${guest.uuid}`)).trim()).toContain("snap-5");
     expect((await guest.call("hosta", "snapshot_delete", [guest.uuid, "snap-5", VMID, "hosta"])).exitCode).toBe(0);
   }, MINUTE);
 
