@@ -35,6 +35,8 @@ mkdirSync(scratch);
 chmodSync(scratch, 0o1777);
 let passed = 0;
 let failed = 0;
+/** What failed, a line each, said again at the end: thousands of lines stand before it. */
+const troubles: string[] = [];
 
 const began = performance.now();
 try {
@@ -49,6 +51,7 @@ try {
 } finally {
   rmSync(reports, { recursive: true, force: true });
 }
+for (const trouble of troubles) console.log(`== failed: ${trouble}`);
 console.log(`all of it took ${elapsed(began)}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
@@ -58,7 +61,7 @@ function step(name: string, command: readonly string[]): void {
   const start = performance.now();
   const { exitCode } = Bun.spawnSync([...command], { stdio: ["ignore", "inherit", "inherit"] });
   if (exitCode === 0) passed++;
-  else failed++;
+  else fail(name);
   console.log(`== ${name}: ${exitCode === 0 ? "passed" : "FAILED"} in ${elapsed(start)}`);
 }
 
@@ -84,7 +87,7 @@ async function runGroup(group: Group): Promise<void> {
 function prepare({ name, needs }: Group): boolean {
   const ready = shell([process.execPath, "scripts/build.ts"]) && (needs !== "lab" || (shell(["scripts/lab", "up"]) && shell(["scripts/lab", "guest"])));
   if (!ready) {
-    failed++;
+    fail(`the set-up of ${name}`);
     console.log(`== ${name}: FAILED, its set-up did not succeed`);
   }
   return ready;
@@ -103,13 +106,33 @@ async function bunTest({ name, needs }: Group, paths: readonly string[]): Promis
 
 /** Counts from the report, not from the exit code alone: a test that ends the process would end it with 0 (bun-notes 6.2). */
 function count(name: string, { exitCode, report }: { exitCode: number; report: string }): void {
-  const root = existsSync(report) ? /<testsuites[^>]*>/.exec(readFileSync(report, "utf8"))?.[0] : undefined;
+  const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
+  const root = /<testsuites[^>]*>/.exec(xml)?.[0];
   const number = (attribute: string) => Number(new RegExp(`\\b${attribute}="(\\d+)"`).exec(root ?? "")?.[1] ?? 0);
   const [tests, failures, skipped] = [number("tests"), number("failures"), number("skipped")];
   const broken = failures === 0 && (exitCode !== 0 || tests === 0) ? 1 : 0;
   passed += tests - failures - skipped;
-  failed += failures + broken + skipped;
+  failed += failures + skipped;
+  troubles.push(...troublesOf(xml).map((test) => `${name}: ${test}`));
+  if (broken) fail(`${name}, which ended with ${exitCode} after ${tests} tests`);
   console.log(`== ${name}: ${tests - failures - skipped} passed, ${failures + broken} failed${skipped > 0 ? `, ${skipped} skipped, which counts as failed` : ""}`);
+}
+
+/** The tests of a report in JUnit's format that failed or were skipped, with their file and what was said, in one line each. */
+function troublesOf(xml: string): string[] {
+  return [...xml.matchAll(/<testcase name="([^"]*)"[^>]* file="([^"]*)"[^>]*>\s*<(?:failure|(skipped))(?:[^>]* message="([^"]*)")?/g)].map(
+    ([, test, file, skipped, message]) => unescapeXml(`${file}: ${test}: ${skipped ?? message?.replace(/(&#10;)+/g, " ").slice(0, 1000) ?? "failed"}`),
+  );
+}
+
+function unescapeXml(text: string): string {
+  const named: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+  return text.replace(/&(?:#(\d+)|(lt|gt|quot|apos|amp));/g, (_, code, name) => (code ? String.fromCodePoint(Number(code)) : (named[name] ?? "")));
+}
+
+function fail(what: string): void {
+  failed++;
+  troubles.push(what);
 }
 
 function shell(command: readonly string[]): boolean {
