@@ -43,8 +43,8 @@ test("otherAgents() finds upstream's and ours, of both drivers and by either nam
 test("endAgents() ends a real process that shows these words, though it does not listen to TERM", async () => {
   const { identity } = host();
   const script = join(identity.tree, "im/kvm.d/monitord-client.rb");
-  writeFileSync(script, "trap '' TERM; echo ready; while :; do sleep 0.05; done\n");
-  const child = Bun.spawn({ cmd: ["sh", ...agentWords(identity)], stdout: "pipe" });
+  writeFileSync(script, "trap '' TERM; echo ready; read -r never\n"); // starts no process, which would show the same words until its exec
+  const child = Bun.spawn({ cmd: ["sh", ...agentWords(identity)], stdin: "pipe", stdout: "pipe" });
   await child.stdout.getReader().read();
   expect([otherAgents(identity), await endAgents(identity), await child.exited, otherAgents(identity)]).toEqual([[child.pid], 1, 137, []]);
 });
