@@ -39,7 +39,9 @@ function isRootName(name: string): name is RootName {
 
 /** Threads go first: they greet, or load libvirt, while this one reads code and configuration. */
 async function action(name: string, argv: readonly string[]): Promise<number> {
-  const ahead = { thread: borrowThread(process.env.ONEVIRT_RESIDENT), longThread: findAction(name)?.takesLong && startThread() };
+  const lend = () => borrowThread(process.env.ONEVIRT_RESIDENT);
+  const longCalls = findAction(name)?.longCalls;
+  const ahead = { thread: lend(), longThread: longCalls && (longCalls === "lent" ? lend() : startThread()) };
   return (await import("./run-action.ts")).runAction(name, argv, ahead);
 }
 

@@ -1,11 +1,10 @@
-import type { Deadline } from "../core/deadline.ts";
 import { OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
 import { type Look, settle } from "../vm/outcome.ts";
 import { afterBlockJobs } from "./block-job.ts";
 import type { ActionInput } from "./action.ts";
-import { judges } from "./look-time.ts";
-import { keepSnapshot, systemDatastoreOf } from "./system-snapshot.ts";
+import { judges, lookTime } from "./look-time.ts";
+import { jobHasEnded, keepSnapshot, systemDatastoreOf } from "./system-snapshot.ts";
 import { getTarget } from "./target.ts";
 
 /** Takes a checkpoint of memory and all disks (actions.md 7.14). The VM is paused meanwhile: nothing needs to be frozen. */
@@ -27,14 +26,14 @@ async function create({ uuid, name: domain }: DomainStatus, name: string, contex
   await settle({
     doing: `take snapshot ${name} of "${domain}"`,
     call: () => afterBlockJobs(`snapshot of "${domain}"`, () => snapshots.create(uuid, xml, context.deadline), context),
-    look: (deadline) => lookForSnapshot(uuid, name, context, deadline),
+    look: () => lookForSnapshot(uuid, name, context),
   }, judges(context));
 }
 
 /** libvirt names a snapshot from the moment on that it begins to take it (qemuSnapshotCreate of qemu_snapshot.c): it stands when no job is left. */
-async function lookForSnapshot(uuid: string, name: string, { hypervisor }: Context, deadline: Deadline): Promise<Look> {
-  if (await hypervisor.jobs.progress(uuid, deadline)) return { now: "unknown", because: "it is still being taken" };
-  return (await hypervisor.snapshots.names(uuid, deadline)).includes(name) ? { now: "done" } : { now: "unknown", because: "libvirt does not know the snapshot yet" };
+async function lookForSnapshot(uuid: string, name: string, context: Context): Promise<Look> {
+  if (!(await jobHasEnded(uuid, context))) return { now: "unknown", because: "it is still being taken" };
+  return (await context.hypervisor.snapshots.names(uuid, lookTime(context))).includes(name) ? { now: "done" } : { now: "unknown", because: "libvirt does not know the snapshot yet" };
 }
 
 function requireNumber(id: string): string {

@@ -1,10 +1,10 @@
 import { hasCode, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
-import { settle } from "../vm/outcome.ts";
+import { type Look, settle } from "../vm/outcome.ts";
 import type { ActionInput } from "./action.ts";
 import { afterBlockJobs } from "./block-job.ts";
-import { judges } from "./look-time.ts";
-import { keepSnapshot, requireSnapshotName, SNAPSHOT_NAME, snapshotFile, systemDatastoreOf } from "./system-snapshot.ts";
+import { judges, lookTime } from "./look-time.ts";
+import { jobHasEnded, keepSnapshot, requireSnapshotName, SNAPSHOT_NAME, snapshotFile, systemDatastoreOf } from "./system-snapshot.ts";
 import { getTarget } from "./target.ts";
 
 /** Deletes a system snapshot, and writes the documents of the others again, because their parents have changed (actions.md 7.15). */
@@ -29,10 +29,15 @@ async function remove({ uuid, name: domain }: DomainStatus, name: string, { isKe
       doing: `delete snapshot ${name} of "${domain}"`,
       repeatable: true,
       call: () => afterBlockJobs(`snapshot of "${domain}"`, () => snapshots.delete(uuid, name, {}, context.deadline), context),
-      look: async (deadline) => ((await snapshots.names(uuid, deadline)).includes(name) ? { now: "not done", because: "libvirt still knows it" } : { now: "done" }),
+      look: () => lookForSnapshot(uuid, name, context),
     }, judges(context));
   } catch (error) {
     if (!hasCode(error, "SNAPSHOT_NOT_FOUND") || isKept) throw error;
     context.log.log("INFO", `Snapshot ${name} of "${domain}" was deleted before`);
   }
+}
+
+async function lookForSnapshot(uuid: string, name: string, context: Context): Promise<Look> {
+  if (!(await jobHasEnded(uuid, context))) return { now: "unknown", because: "libvirt is still at work on the VM" };
+  return (await context.hypervisor.snapshots.names(uuid, lookTime(context))).includes(name) ? { now: "not done", because: "libvirt still knows it" } : { now: "done" };
 }

@@ -122,14 +122,15 @@ export class ResidentServer implements Disposable {
     if (worker && start) this.#keep(start, worker);
   }
 
-  #take({ uri, readOnly }: Start): WorkerCall {
-    const resting = this.#idle.get(key(uri, readOnly))?.pop();
+  #take(start: Start): WorkerCall {
+    const { role, uri, readOnly } = start;
+    const resting = this.#idle.get(key(start))?.pop();
     clearTimeout(resting?.timer);
-    return resting?.worker ?? new WorkerCall(this.startWorker, startOf("operations", { uri, readOnly, startWorker: this.startWorker }));
+    return resting?.worker ?? new WorkerCall(this.startWorker, startOf(role, { uri, readOnly, startWorker: this.startWorker }));
   }
 
-  #keep({ uri, readOnly }: Start, worker: WorkerCall): void {
-    const name = key(uri, readOnly);
+  #keep(start: Start, worker: WorkerCall): void {
+    const name = key(start);
     const idle = this.#idle.get(name) ?? [];
     this.#idle.set(name, idle);
     if (idle.length >= MOST_IDLE) return worker[Symbol.dispose]();
@@ -142,6 +143,6 @@ export class ResidentServer implements Disposable {
   }
 }
 
-function key(uri: string, readOnly: boolean): string {
-  return `${readOnly ? "r" : "w"} ${uri}`;
+function key({ role, uri, readOnly }: Start): string {
+  return `${role} ${readOnly ? "r" : "w"} ${uri}`;
 }

@@ -120,7 +120,7 @@ function isStart(message: Message): message is Start {
   return typeof message === "object" && "role" in message;
 }
 
-/** Only the short calls on a domain: what listens, defines, or runs for hours stays in the process that wants it; so does what is traced. */
+/** Only calls on a domain whose outcome can be seen afterwards: what listens, defines or migrates stays in the process that wants it; so does what is traced. */
 export function isServed(start: Start): boolean {
-  return start.role === "operations" && start.trace === undefined && start.libraryPaths === undefined;
+  return (start.role === "operations" || start.role === "long") && start.trace === undefined && start.libraryPaths === undefined;
 }

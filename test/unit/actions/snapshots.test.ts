@@ -66,6 +66,14 @@ describe("snapshot_create", () => {
     expect(await outcomeOf(runCreate(world))).toEqual(["OUTCOME_UNKNOWN", expect.stringContaining("now it is still being taken")]);
   });
 
+  test("snapshot_create whose answer was lost waits for the end of libvirt's work, and for a QEMU that does not answer", async () => {
+    using world = given({ domains: [VM] });
+    world.hypervisor.breaks("snapshots.create", { done: true });
+    world.hypervisor.next("jobs.progress", async () => ({ type: 2, fields: {} }));
+    world.hypervisor.fails("jobs.progress", "BUSY");
+    expect(await outcomeOf(runCreate(world))).toEqual({ answer: "snap-0" });
+  });
+
   test("snapshot_create works on a domain that is not OpenNebula's", async () => {
     using world = given({ domains: [{ name: "wild", uuid: UUID }] });
     expect([await outcomeOf(runCreate(world)), world.files.texts()]).toEqual([{ answer: "snap-0" }, {}]);
@@ -83,6 +91,19 @@ describe("snapshot_delete", () => {
     using world = snapped(["snap-0"]);
     world.hypervisor.fails("snapshots.delete", "LIBVIRT_FAILED");
     expect([((await outcomeOf(runDelete(world))) as string[])[0], Object.keys(world.files.texts())]).toEqual(["LIBVIRT_FAILED", [file("snap-0")]]);
+  });
+
+  test("snapshot_delete whose answer was lost waits for the end of libvirt's work before it says what it did", async () => {
+    using world = snapped(["snap-0"]);
+    world.hypervisor.breaks("snapshots.delete", { done: false });
+    world.hypervisor.next("jobs.progress", async () => (world.hypervisor.parts.known.delete("snap-0"), { type: 2, fields: {} }));
+    using idle = snapped(["snap-0"]);
+    idle.hypervisor.breaks("snapshots.delete", { done: false });
+    using endless = snapped(["snap-0"]);
+    endless.hypervisor.breaks("snapshots.delete", { done: false });
+    endless.hypervisor.parts.progress = { type: 2, fields: {} };
+    const codes = [idle, endless].map(async (each) => ((await outcomeOf(runDelete(each))) as string[])[0]);
+    expect([await outcomeOf(runDelete(world)), ...(await Promise.all(codes))]).toEqual([{ answer: "" }, "NOT_DONE", "OUTCOME_UNKNOWN"]);
   });
 
   test("snapshot_delete of what is neither known nor kept is a retry; of what is only kept, an error", async () => {

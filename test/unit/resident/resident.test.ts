@@ -10,7 +10,7 @@ import type { Message, Reply, Request } from "../../../src/libvirt/protocol.ts";
 import type { Thread } from "../../../src/libvirt/worker-call.ts";
 import { Frames } from "../../../src/resident/frames.ts";
 import { ResidentServer } from "../../../src/resident/server.ts";
-import { ResidentThread } from "../../../src/resident/thread.ts";
+import { isServed, ResidentThread } from "../../../src/resident/thread.ts";
 
 /** A thread that answers each request with what `serve` makes of it; undefined is no answer. */
 class ScriptedThread implements Thread {
@@ -36,7 +36,8 @@ interface Scene extends Disposable {
   /** Threads that the action started by itself. */
   readonly own: ScriptedThread[];
   agent(serve: (request: Request) => unknown, idleMs?: number): ResidentServer;
-  action(role?: "operations"): GuardedThread<"operations">;
+  action(): GuardedThread<"operations">;
+  longAction(): GuardedThread<"long">;
 }
 
 function scene(): Scene {
@@ -50,10 +51,12 @@ function scene(): Scene {
     list.push(thread);
     return thread;
   };
+  const options = { uri: "test:///default", startWorker: () => new ResidentThread(path, start(own, () => "by itself")) };
   return {
     path, agents, own,
     agent: (serve, idleMs) => keep(open, new ResidentServer(path, new HostFiles(), start(agents, serve), idleMs)),
-    action: () => keep(open, new GuardedThread("operations", { uri: "test:///default", startWorker: () => new ResidentThread(path, start(own, () => "by itself")) })),
+    action: () => keep(open, new GuardedThread("operations", options)),
+    longAction: () => keep(open, new GuardedThread("long", options)),
     [Symbol.dispose]: () => {
       for (const each of open.reverse()) each[Symbol.dispose]();
       rmSync(directory, { recursive: true });
@@ -86,6 +89,24 @@ describe("resident", () => {
     await Bun.sleep(30);
     await ask(here.action());
     expect(here.agents.length).toBe(1);
+  });
+
+  test("long calls get a thread of their own, and keep it from the short ones", async () => {
+    using here = scene();
+    here.agent(({ operation }) => operation);
+    const list = (thread: GuardedThread<"long">) => thread.call("snapshots", "names", ["u"], "list", within(5)) as Promise<unknown>;
+    const first = here.longAction();
+    const answers = [await list(first), await ask(here.action())];
+    first[Symbol.dispose]();
+    await Bun.sleep(30);
+    answers.push(await list(here.longAction()));
+    const roles = here.agents.map(({ seen }) => seen.flatMap((message) => (typeof message === "object" && "role" in message ? [message.role] : [])));
+    expect([answers, roles, here.own.length]).toEqual([["names", "versions", "names"], [["long"], ["operations"]], 0]);
+  });
+
+  test("what defines, listens or migrates is not served", () => {
+    const start = { uri: "test:///default", readOnly: false, trace: undefined, end: new Int32Array(1) };
+    expect((["operations", "long", "jobs", "migration", "judge", "listener"] as const).filter((role) => isServed({ ...start, role }))).toEqual(["operations", "long"]);
   });
 
   test("a thread that nobody has borrowed for long ends, and the next action gets another", async () => {
