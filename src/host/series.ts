@@ -24,13 +24,13 @@ export class SeriesDatabases implements SeriesStore {
     return this.appendAll(owner, [{ values, at }], keepSeconds);
   }
 
-  /** The same for the points of several passes, oldest first: to open the file costs more than to write to it. Gives what was before the last one. */
+  /** The same for the points of several passes, oldest first: to open the file costs more than to write to it. Gives what was before the first one. */
   appendAll(owner: SeriesOwner, passes: readonly SeriesPass[], keepSeconds: number): Readonly<Record<string, SeriesPoint>> {
-    const metrics = passes.flatMap(({ values, at }) => Object.entries(values).map(([metric, value]) => ({ metric, table: tableOf(owner, metric), point: { at, value } })));
-    if (metrics.length === 0) return {};
+    const tables = pointsByMetric(passes).map(([metric, points]) => ({ metric, points, table: tableOf(owner, metric) }));
+    if (tables.length === 0) return {};
     return this.#using(owner, true, (database) => {
       database.run("BEGIN IMMEDIATE");
-      const before = metrics.map(({ metric, table, point }) => [metric, addPoint(database, table, point, keepSeconds)] as const);
+      const before = tables.map(({ metric, table, points }) => [metric, addPoints(database, table, points, keepSeconds)] as const);
       database.run("COMMIT");
       return Object.fromEntries(before.filter((each): each is [string, SeriesPoint] => each[1] !== undefined));
     });
@@ -82,13 +82,24 @@ function tableOf({ kind, id }: SeriesOwner, metric: string): string {
   return table;
 }
 
-/** Gives the newest point that was there before. Points of a time to come are of a clock that has gone back: what follows them could not be told from what was before. */
-function addPoint(database: Database, table: string, { at, value }: SeriesPoint, keepSeconds: number): SeriesPoint | undefined {
+function pointsByMetric(passes: readonly SeriesPass[]): readonly (readonly [metric: string, points: readonly SeriesPoint[]])[] {
+  const found = new Map<string, SeriesPoint[]>();
+  for (const { values, at } of passes)
+    for (const [metric, value] of Object.entries(values)) found.set(metric, [...(found.get(metric) ?? []), { at, value }]);
+  return [...found];
+}
+
+/**
+ * Adds points, oldest first, and gives the newest one that was there before. Points of a time to come are of a clock that has gone back:
+ * what follows them could not be told from what was before.
+ */
+function addPoints(database: Database, table: string, points: readonly SeriesPoint[], keepSeconds: number): SeriesPoint | undefined {
+  const [first, last] = [points[0]?.at ?? 0, points.at(-1)?.at ?? 0];
   database.run(`CREATE TABLE IF NOT EXISTS ${table} (TIMESTAMP INTEGER PRIMARY KEY, VALUE REAL NOT NULL)`);
   const before = database.query(`SELECT TIMESTAMP AS at, VALUE AS value FROM ${table} ORDER BY TIMESTAMP DESC LIMIT 1`).get() as SeriesPoint | null;
-  const wentBack = before !== null && before.at > at;
-  if (wentBack) database.run(`DELETE FROM ${table} WHERE TIMESTAMP > ?`, [at]);
-  if (before === null || Math.floor(before.at / HOUR) !== Math.floor(at / HOUR)) database.run(`DELETE FROM ${table} WHERE TIMESTAMP < ?`, [at - keepSeconds]);
-  database.run(`INSERT OR REPLACE INTO ${table} VALUES (?, ?)`, [at, value]);
+  const wentBack = before !== null && before.at > first;
+  if (wentBack) database.run(`DELETE FROM ${table} WHERE TIMESTAMP > ?`, [first]);
+  if (before === null || Math.floor(before.at / HOUR) !== Math.floor(last / HOUR)) database.run(`DELETE FROM ${table} WHERE TIMESTAMP < ?`, [last - keepSeconds]);
+  database.run(`INSERT OR REPLACE INTO ${table} VALUES ${points.map(() => "(?, ?)").join(", ")}`, points.flatMap(({ at, value }) => [at, value]));
   return wentBack ? undefined : (before ?? undefined);
 }

@@ -76,3 +76,10 @@ test("series of a clock that had gone back were compared with points of a time t
   const second = store.append(VM, { netrx: 190 }, 6_430, WEEK);
   expect([first, second, store.last(VM, "netrx", 9)]).toEqual([{}, { netrx: { at: 6_400, value: 160 } }, [{ at: 6_400, value: 160 }, { at: 6_430, value: 190 }]]);
 });
+
+test("the points of several passes are written together, those of a metric that came later too", () => {
+  const { series: store } = series();
+  store.append(VM, { cpu: 1 }, 10, WEEK);
+  const before = store.appendAll(VM, [{ values: { cpu: 2 }, at: 20 }, { values: { cpu: 3, memory: 9 }, at: 30 }], WEEK);
+  expect([before, store.last(VM, "cpu", 9), store.last(VM, "memory", 9)]).toEqual([{ cpu: { at: 10, value: 1 } }, [{ at: 10, value: 1 }, { at: 20, value: 2 }, { at: 30, value: 3 }], [{ at: 30, value: 9 }]]);
+});
