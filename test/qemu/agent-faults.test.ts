@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { becomeHostile, CONTROL } from "../fixtures/hostile-agent.ts";
 import { RUN_MONITORD_CLIENT, STOP_MONITORD_CLIENT } from "../fixtures/monitord-wrappers.ts";
 import { FrontEnd, type Heard } from "../support/front-end.ts";
+import { freeze } from "../support/freeze.ts";
 import { haltedGuest } from "../support/halted-guest.ts";
 import { DATASTORE, Guest, lab, on, REMOTE, rootOn, syncedTree, until } from "../support/lab.ts";
 
@@ -15,7 +16,7 @@ const LARGE = "/var/tmp/one/im/kvm-probes.d/vm/status/large";
 const VIRSH = "virsh -q -c qemu:///system";
 /** Halted guests that all faults share; the last two end in the course of the tests. */
 const IDS = [1181, 1182, 1183, 1184, 1185, 1186, 1187, 1188];
-const [FIRST, CALM, HELD, EARLY] = [1181, 1186, 1187, 1188];
+const [FIRST, HUNG, CALM, HELD, EARLY] = [1181, 1185, 1186, 1187, 1188];
 const HOSTILE = 1190;
 
 let tree = "";
@@ -32,7 +33,7 @@ const configuration = () =>
   `<MONITOR_CONFIGURATION>\n<DATASTORE_LOCATION><![CDATA[${PLACE}]]></DATASTORE_LOCATION>\n<NETWORK><MONITOR_ADDRESS><![CDATA[auto]]></MONITOR_ADDRESS><PORT><![CDATA[${front.port}]]></PORT><PUBKEY><![CDATA[]]></PUBKEY></NETWORK>\n<PROBES_PERIOD>` +
   `${[period("BEACON_HOST", 1), period("EXEC_VM", 2), period("MONITOR_HOST", 4), period("MONITOR_VM", 2), period("STATE_VM", 2), period("SYNC_STATE_VM", 600), period("SYSTEM_HOST", 600)].join("\n")}</PROBES_PERIOD>\n<HOST_ID>9</HOST_ID></MONITOR_CONFIGURATION>\n`;
 const virsh = (line: string) => on("hosta", `${VIRSH} ${line}`);
-const status = async () => JSON.parse((await on("hosta", "/var/tmp/one/onevirt/onevirt-$(uname -m) agent status --json")).stdout) as { readonly pid: number; readonly states: string; readonly listening: boolean; readonly healthy: boolean };
+const status = async () => JSON.parse((await on("hosta", "/var/tmp/one/onevirt/onevirt-$(uname -m) agent status --json")).stdout) as { readonly pid: number; readonly states: string; readonly quarantined: readonly string[]; readonly listening: boolean; readonly healthy: boolean };
 const signal = (name: string, ids: readonly number[]) => rootOn("hosta", `kill -${name} ${ids.map((id) => `$(cat /run/libvirt/qemu/one-${id}.pid)`).join(" ")}`);
 const refresh = () => on("hosta", "kill -USR1 $(cat /var/tmp/one_db/.monitor_client.pid)");
 
@@ -147,6 +148,16 @@ describe("faults of hypervisors", () => {
       await signal("CONT", ids);
     }
     await next("MONITOR_VM", "all numbers have come", (each) => ids.every((id) => numbers(each, id).includes("DISKRDBYTES=")));
+  }, MINUTE);
+
+  test("a QEMU that hangs without looking stopped: states are on time, everybody else's numbers come, and status names it", async () => {
+    const pid = (await rootOn("hosta", `cat /run/libvirt/qemu/one-${HUNG}.pid`)).stdout.trim();
+    using _frozen = freeze(pid);
+    await next("MONITOR_VM", "numbers have come", (each) => numbers(each, HUNG).includes("CPU=") && !numbers(each, HUNG).includes("DISKRDBYTES=") && numbers(each, CALM).includes("DISKRDBYTES="), 30);
+    await statesAreOnTime();
+    await until("status names it", async () => (await status()).quarantined.length > 0, 5);
+    const { quarantined, states: source, healthy } = await status();
+    expect({ quarantined, source, healthy }).toEqual({ quarantined: [halted[IDS.indexOf(HUNG)]?.uuid ?? ""], source: "libvirt", healthy: true });
   }, MINUTE);
 
   test("libvirtd under SIGSTOP: processes tell, nobody is off, the agent does not grow, and what happened meanwhile comes at once", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { ACTION_NAMES, atOnce } from "../support/every-action.ts";
+import { freeze } from "../support/freeze.ts";
 import { Guest, lab, on, REMOTE, rootOn, syncedTree, until, userMessage } from "../support/lab.ts";
 
 const MINUTE = 60_000;
@@ -70,17 +71,6 @@ describe("with one QEMU stopped", () => {
     expect(single).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^STATE=a .*DISKRDBYTES=/) });
   }, MINUTE);
 });
-
-/** Takes a process off the processor without stopping it: /proc shows it in an uninterruptible wait, as on storage that hangs. */
-function freeze(pid: string): Disposable {
-  const old = existsSync("/sys/fs/cgroup/freezer"); // cgroups v1
-  const group = old ? "/sys/fs/cgroup/freezer/onevirt-test" : "/sys/fs/cgroup/onevirt-test";
-  const [file, frozen, thawed] = old ? ["freezer.state", "FROZEN", "THAWED"] : ["cgroup.freeze", "1", "0"];
-  mkdirSync(group, { recursive: true });
-  writeFileSync(`${group}/cgroup.procs`, pid);
-  writeFileSync(`${group}/${file}`, frozen ?? "");
-  return { [Symbol.dispose]: () => writeFileSync(`${group}/${file}`, thawed ?? "") };
-}
 
 describe("with libvirtd stopped", () => {
   let guest: Guest;
