@@ -121,12 +121,11 @@ describe("GuardedHypervisor", () => {
     using hypervisor = open({ virDomainLookupByName: blocked("go", "return &object;") }, () => (threads++, startThread()));
     const hanging = hypervisor.find("one-7", within(30));
     const others = await Promise.all([hypervisor.maxMemoryKiB([], within(10)), hypervisor.maxMemoryKiB([], within(10))]);
-    const start = performance.now();
-    await hypervisor.maxMemoryKiB([], within(10));
-    const tookMs = performance.now() - start;
     const used = threads;
+    await hypervisor.maxMemoryKiB([], within(10));
+    const more = threads - used; // a call that has waited in vain starts another thread
     writeFileSync(file("go"), "");
-    expect([others.length, used <= 3, tookMs < 900, (await hanging)?.id]).toEqual([2, true, true, 7]); // it has waited for nobody
+    expect([others.length, used <= 3, more, (await hanging)?.id]).toEqual([2, true, 0, 7]);
   });
 
   test("GuardedHypervisor abandons one call at a time: what ran beside it answers", async () => {
