@@ -6,7 +6,7 @@ import { HostFiles } from "../host/files.ts";
 import { type AgentIdentity, agentWords, endAgents } from "../host/other-agents.ts";
 import { AGENT_LOG } from "./agent-files.ts";
 import { configurationFromStdin } from "./agent-surroundings.ts";
-import { turn } from "./resident-process.ts";
+import { foreigners, turn } from "./resident-process.ts";
 
 /** The first answer must come within the driver's 90 s. */
 const ANSWER_MS = 80_000;
@@ -40,13 +40,15 @@ const QUIET = {
 
 /** Ends the agents of this host. */
 export async function stopAgent(identity: AgentIdentity): Promise<number> {
-  await endAgents(identity);
+  const left = foreigners(await endAgents(identity));
+  if (left) throw left;
   return 0;
 }
 
 async function replaceAgents(identity: AgentIdentity, text: string): Promise<Child> {
   using _turn = await turn(`.agent-${identity.hostId}.lock`);
-  await endAgents(identity);
+  const left = foreigners(await endAgents(identity));
+  if (left) console.error(left.message); // two reports of a host are better than none
   // Its command line ends with these words, so that upstream's control script can stop it after a way back.
   return Bun.spawn({ cmd: [process.execPath, "agent", "run", ...agentWords(identity)], env: { ...process.env, ...QUIET }, stdin: Buffer.from(text), stdout: "pipe", stderr: openLog(AGENT_LOG), detached: true });
 }

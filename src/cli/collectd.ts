@@ -16,7 +16,7 @@ import { ownCopy } from "../host/own-copy.ts";
 import { endPrograms, probeFiles, runProbe } from "../host/probe-files.ts";
 import { ONE_DB } from "./agent-files.ts";
 import { ownTree, surround } from "./agent-surroundings.ts";
-import { every, isUpstreamWanted, lendThreads, turn } from "./resident-process.ts";
+import { every, foreigners, isUpstreamWanted, lendThreads, turn } from "./resident-process.ts";
 
 /** Where upstream's control looks for the client, and where it is sent SIGHUP from (monitoring.md 11.1). */
 const PID_FILE = "/tmp/one-collectd-client.pid";
@@ -81,7 +81,8 @@ async function start(args: CollectdArguments): Promise<number> {
 async function replaceClients({ driver, datastoreLocation, port, intervalSeconds, hostId, hostName }: CollectdArguments): Promise<Child> {
   const tree = ownTree();
   using _turn = await turn(".collectd-client.lock");
-  await endClients(tree, PID_FILE);
+  const left = foreigners(await endClients(tree, PID_FILE));
+  if (left) console.error(left.message); // two reports of a host are better than none
   // Its command line is as upstream's control and shepherd look for it.
   const words = [clientProgram(tree, driver), driver, datastoreLocation, port, intervalSeconds, hostId, hostName].map(String);
   return Bun.spawn({ cmd: [programOutside(), "collectd", "run", ...words], env: { ...process.env, ONEVIRT_TREE: tree }, stdin: "ignore", stdout: "pipe", stderr: openLog(LOG), detached: true });
@@ -182,7 +183,8 @@ function updatedAt(tree: string): number | undefined {
 }
 
 async function stop(): Promise<number> {
-  await endClients(ownTree(), PID_FILE);
+  const left = foreigners(await endClients(ownTree(), PID_FILE));
+  if (left) throw left;
   new HostFiles().remove(PID_FILE);
   return 0;
 }

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Deadline } from "../core/deadline.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, OnevirtError } from "../core/errors.ts";
 import type { Log } from "../core/ports.ts";
 import { systemClock } from "../host/clock.ts";
 import { HostFiles } from "../host/files.ts";
@@ -26,6 +26,12 @@ export async function turn(name: string): Promise<Disposable> {
   } catch {
     return { [Symbol.dispose]: () => undefined };
   }
+}
+
+/** Whoever could not be ended reports this host as well. */
+export function foreigners(pids: readonly number[]): OnevirtError | undefined {
+  if (pids.length === 0) return undefined;
+  return new OnevirtError("NOT_DONE", `Cannot end what another user started, and what reports this host still: process ${pids.join(", process ")}`, { hint: "end it as that user, or as root" });
 }
 
 /** Actions borrow our libvirt threads; without that they start their own. */

@@ -28,18 +28,22 @@ export function otherAgents(identity: AgentIdentity, proc = "/proc"): readonly n
   return pids.filter((pid) => pid !== process.pid && isAgentOf(commandLine(`${proc}/${pid}/cmdline`), identity, directories));
 }
 
-/** Ends them, and says how many there were. */
-export function endAgents(identity: AgentIdentity): Promise<number> {
+/** Ends them, and gives those that are still there: another user's. */
+export function endAgents(identity: AgentIdentity): Promise<readonly number[]> {
   return endAll(() => otherAgents(identity));
 }
 
-/** TERM, a moment, KILL. */
-export async function endAll(find: () => readonly number[]): Promise<number> {
-  const pids = find();
-  for (const pid of pids) signal(pid, "SIGTERM");
-  for (let waited = 0; waited < GRACE_MS && find().length > 0; waited += LOOK_MS) await Bun.sleep(LOOK_MS);
-  for (const pid of find()) signal(pid, "SIGKILL");
-  return pids.length;
+/** TERM, a moment, KILL. Gives whoever is still there. */
+export async function endAll(find: () => readonly number[]): Promise<readonly number[]> {
+  const left = await end(find, "SIGTERM");
+  return left.length === 0 ? left : end(find, "SIGKILL");
+}
+
+/** Whoever may not be sent a signal is not waited for. */
+async function end(find: () => readonly number[], name: NodeJS.Signals): Promise<readonly number[]> {
+  const asked = find().filter((pid) => signal(pid, name));
+  for (let waited = 0; waited < GRACE_MS && find().some((pid) => asked.includes(pid)); waited += LOOK_MS) await Bun.sleep(LOOK_MS);
+  return find();
 }
 
 /** The tree may be reached by more than one name. */
@@ -58,11 +62,12 @@ export function commandLine(path: string): readonly string[] {
   }
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+/** False when it has ended, or is somebody else's. */
+function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
-    process.kill(pid, name);
+    return process.kill(pid, name);
   } catch {
-    return; // it has ended, or is somebody else's
+    return false;
   }
 }
 

@@ -22,8 +22,8 @@ export function otherClients(tree: string, pidFile: string, proc = "/proc"): rea
   });
 }
 
-/** Ends them. The next one writes the pid file anew. */
-export function endClients(tree: string, pidFile: string): Promise<number> {
+/** Ends them, and gives those that are still there. The next one writes the pid file anew. */
+export function endClients(tree: string, pidFile: string): Promise<readonly number[]> {
   return endAll(() => otherClients(tree, pidFile));
 }
 

@@ -100,6 +100,15 @@ test("a start whose input never ends waited for ever; a running agent is left al
   expect([await new Response(child.stderr).text(), await child.exited, agents()] as unknown[]).toEqual(["Cannot read the monitoring configuration: stdin did not end in time\n", 255, [ours]]);
 }, 60_000);
 
+test("stop that may not end an agent, because it is another user's, says which one; it was a success", async () => {
+  chmodSync(tree.root, 0o755);
+  const other = Bun.spawn(["sh", "-c", "echo ready; read -r never", join(tree.root, "im/kvm.d/monitord-client.rb"), "kvm", "3", "host7"], { stdin: "pipe", stdout: "pipe" });
+  await other.stdout.getReader().read();
+  const stop = Bun.spawnSync(["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", join(tree.root, executablePath(process.arch)), "agent", "stop", "kvm", "3", "host7"], { env: { PATH: process.env.PATH ?? "", ONEVIRT_TREE: tree.root } });
+  other.kill();
+  expect([stop.exitCode, stop.stdout.toString(), stop.stderr.toString()]).toEqual([1, "", `Cannot end what another user started, and what reports this host still: process ${other.pid}\nHint: end it as that user, or as root.\n`]);
+}, 60_000);
+
 test("an agent in the foreground ends with its terminal", async () => {
   tree.write("configuration", configuration());
   const line = `${join(tree.root, executablePath(process.arch))} agent run ${join(tree.root, "im/kvm.d/monitord-client.rb")} kvm 3 host7 < ${join(tree.root, "configuration")}`;
