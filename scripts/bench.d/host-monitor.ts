@@ -1,4 +1,5 @@
 // The passes of monitoring against the bare calls: as fresh processes, and as the agent makes them, in a process that stays. As oneadmin.
+import { QUIET } from "../../src/cli/agent-start.ts";
 import { contextOf, findTree, readGeneration, readSettings, type Surroundings } from "../../src/context.ts";
 import { DEFAULT_DATASTORE_LOCATION, DEFAULT_PERIODS } from "../../src/core/monitor-configuration.ts";
 import { BufferedSeries } from "../../src/host/series-buffer.ts";
@@ -23,10 +24,21 @@ export async function monitor(): Promise<readonly Row[]> {
   agent("start");
   const state = [...fresh("agent running", 2), ...alone];
   agent("stop");
+  return [...state, ...passesAsInTheAgent()];
+}
+
+/** A runtime takes its settings when it starts. */
+function passesAsInTheAgent(): readonly Row[] {
+  const { stdout } = Bun.spawnSync([process.execPath, process.argv[1] ?? "", "passes"], { env: { ...process.env, ...QUIET }, stderr: "inherit" });
+  return JSON.parse(stdout.toString()) as Row[];
+}
+
+/** The passes of an agent, in this process. */
+export async function passes(): Promise<readonly Row[]> {
   const { settings, surroundings } = await open();
   const context = { ...contextOf(settings, surroundings, { readOnly: false, limitSeconds: null }), series: new BufferedSeries(new SeriesDatabases("/tmp/onevirt-bench-series")) };
   const pass = async (name: "vm/status/state" | "vm/monitor/poll") => (await probes[name].load()).run({ driver: "kvm", hostId: 2001, hostName: "hosta", configuration: { datastoreLocation: DEFAULT_DATASTORE_LOCATION, periods: DEFAULT_PERIODS } }, { ...context, deadline: context.deadline.within(60) });
-  return [...state, await ownTime("state pass inside the agent", () => pass("vm/status/state"), 2), ...(await beside(() => pass("vm/monitor/poll")))];
+  return [await ownTime("state pass inside the agent", () => pass("vm/status/state"), 2), ...(await beside(() => pass("vm/monitor/poll")))];
 }
 
 async function open() {

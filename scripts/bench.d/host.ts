@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { actions } from "./host-actions.ts";
 import { agent } from "./host-agent.ts";
-import { monitor } from "./host-monitor.ts";
+import { monitor, passes } from "./host-monitor.ts";
 import { compete, measure, median, type Row } from "./rows.ts";
 
 const EXECUTABLE = "/var/tmp/one/onevirt/onevirt-x86_64";
@@ -10,7 +10,7 @@ const LAUNCHERS = "/var/tmp/one/vmm/kvm";
 const URI = "qemu:///system";
 const ROUNDS = 21;
 
-const parts: Readonly<Record<string, () => readonly Row[] | Promise<readonly Row[]>>> = { start, action, actions: withAgent, poll, monitor };
+const parts: Readonly<Record<string, () => readonly Row[] | Promise<readonly Row[]>>> = { start, action, actions: withAgent, poll, monitor, passes };
 
 console.log(JSON.stringify(await parts[process.argv[2] ?? ""]?.()));
 process.exit(0); // threads of libvirt still wait

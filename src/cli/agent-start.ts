@@ -34,7 +34,7 @@ export async function startAgent(identity: AgentIdentity): Promise<number> {
  * after each pass, and helpers for a heap of 6 MiB, cost a quarter more, and 10 MiB. And code that runs for a millisecond every few
  * seconds is not worth its compilers, which take 8 MiB.
  */
-const QUIET = {
+export const QUIET = {
   MIMALLOC_PURGE_DELAY: "-1", MIMALLOC_ALLOW_THP: "0", BUN_GC_TIMER_DISABLE: "1", BUN_JSC_useConcurrentGC: "0", BUN_JSC_useBaselineJIT: "0", BUN_JSC_useDFGJIT: "0",
 };
 
