@@ -1,11 +1,12 @@
 // How an agent ends and another goes on, with the built executable as processes and oned's own entrance; no hypervisor is needed (monitoring.md 3, 4.3).
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, existsSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { executablePath } from "../../src/remotes/tree.ts";
 import { EXECUTABLE, ExecutableTree } from "../support/executable-tree.ts";
 import { FrontEnd } from "../support/front-end.ts";
 import { OwnPlaces } from "../support/own-places.ts";
+import { programsThat, wordsOf } from "../support/programs.ts";
 
 const CONTROL = "im/kvm.d/monitord-client_control.sh";
 const HOUR = 3600;
@@ -71,7 +72,7 @@ describe("/etc/onevirt/off", () => {
     expect([existsSync(places.path("/tmp/one-monitord-3.pid")), pidFile()]).toEqual([false, undefined]);
     expect(await start()).toEqual({ exitCode: 0, stdout: "upstream\n", stderr: "" });
     const theirs = await followerOf(ours);
-    expect(words(theirs)[0]).toBe("sh");
+    expect(wordsOf(theirs)[0]).toBe("sh");
     rmSync(places.path("/etc/onevirt/off"));
     expect(await started()).not.toBe(theirs);
     expect(isAlive(theirs)).toBe(false);
@@ -169,20 +170,12 @@ function replace(path: string): number {
 /** Pids of agents of this tree, ours or upstream's. */
 function agents(): readonly number[] {
   const program = join(tree.root, "im/kvm.d/monitord-client.rb");
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => words(pid).includes(program));
-}
-
-function words(pid: number): readonly string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return [];
-  }
+  return programsThat((words) => words.includes(program));
 }
 
 /** One that has ended, and that nobody has waited for, has no words. */
 function isAlive(pid: number): boolean {
-  return words(pid).join("") !== "";
+  return wordsOf(pid).length > 0;
 }
 
 function complaints(): number {

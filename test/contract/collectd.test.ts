@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { inflateSync } from "node:zlib";
 import { ONEADMIN, PackagedTree, run } from "./packaged-tree.ts";
 import { EXECUTABLE } from "../support/executable-tree.ts";
+import { programsThat } from "../support/programs.ts";
 
 const DIST = dirname(EXECUTABLE);
 const MARK = "/im/kvm.d/collectd-client.rb kvm ";
@@ -55,7 +56,7 @@ describe("the client of 5.x", () => {
     expect({ code, err, site: out.includes(`SITE="kvm-probes ${tree}/datastores ${server.port} 1 3 host7"`), others: ["HYPERVISOR=kvm", "TOTALCPU=", "ARCH=", 'VERSION="5.10.1"', "DS_LOCATION_TOTAL_MB=", "ID = 7,", "VM_POLL=YES", 'VM_NAME="test"'].filter((word) => !out.includes(word)), strange: /lost|OLD/.exec(out)?.[0] }).toEqual({ code: 0, err: "", site: true, others: [], strange: undefined });
     const reports = [await server.next(), await server.next()];
     expect(reports.map(({ words, text }) => [words, text.includes("VM_POLL=YES"), text.includes("SITE="), text.includes("HYPERVISOR=kvm")] as unknown)).toEqual([[["MONITOR", "SUCCESS", "3"], true, true, true], [["MONITOR", "SUCCESS", "3"], true, true, true]]);
-    await until(() => clients().length === 1); // a process that becomes a probe is for a moment a copy of ours
+    await until(() => clients().length === 1);
     expect([(await inside([join(tree, "im/stop_probes"), "kvm"])).code, clients(), (await inside(["sh", "-c", "ls /tmp | grep one-"])).out] as unknown[]).toEqual([0, [], ""]);
   }, 60_000);
 
@@ -159,15 +160,7 @@ async function inside(command: readonly string[], env: Record<string, string> = 
 
 /** Pids of clients of this tree, ours or others'. */
 function clients(): readonly number[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => commandLine(pid).includes(`${tree}${MARK}`) && !commandLine(pid).startsWith("nsenter"));
-}
-
-function commandLine(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-  } catch {
-    return "";
-  }
+  return programsThat((words) => words[0] !== "nsenter" && words.join(" ").includes(`${tree}${MARK}`));
 }
 
 /** collectd and oned in one: reports, taken apart by rules written down apart from ours. */
