@@ -8,8 +8,11 @@ const WORK = `/tmp/onevirt-bench-actions-${process.pid}`;
 const VIRSH = "virsh -q -c qemu:///system";
 const VM = "one-2101";
 
-/** 16 MiB and an empty disk: QEMU's own part of a snapshot, which is the same for both, then leaves the rest to be seen. */
-const SMALL = { id: "2190", vm: "one-2190", directory: "/var/lib/one/datastores/0/2190" } as const;
+/** 16 MiB and an empty disk: QEMU's own part, which is the same for both, then leaves the rest to be seen. */
+const small = (id: string) => ({ id, vm: `one-${id}`, directory: `/var/lib/one/datastores/0/${id}`, xml: `${WORK}/${id}.xml` });
+const [SNAPPED, STARTED, SAVED] = [small("2190"), small("2191"), small("2192")];
+type Small = ReturnType<typeof small>;
+
 const ROUNDS = 9;
 
 /** One action, or a pair that leaves the VM as it was, with the virsh calls of both. */
@@ -27,6 +30,8 @@ const FILES = {
   disk: message("<DISK><ATTACH>YES</ATTACH><DISK_ID>1</DISK_ID><TYPE>FILE</TYPE><DRIVER>raw</DRIVER><TARGET>vdb</TARGET></DISK>"),
   nic: message(`<NIC><ATTACH>YES</ATTACH><MAC>${MAC}</MAC><BRIDGE>onebr0</BRIDGE><TARGET>one-2101-1</TARGET><MODEL>virtio</MODEL></NIC>`),
   resize: message("<MEMORY>128</MEMORY><VCPU>1</VCPU><RESIZE><MEMORY>129</MEMORY><VCPU>1</VCPU></RESIZE>"),
+  grow: message("<DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET></DISK>"),
+  nothing: message(""),
   "disk.xml": `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${DIRECTORY}/bench.raw'/><target dev='vdb'/></disk>`,
   "nic.xml": `<interface type='bridge'><source bridge='onebr0'/><mac address='${MAC}'/><target dev='one-2101-1'/><model type='virtio'/></interface>`,
 } as const;
@@ -55,12 +60,36 @@ const DUELS: readonly Duel[] = [
     promised: 1,
   },
   snapshots("of a Linux guest", VM, "2101"),
-  { ...snapshots("of 16 MiB", SMALL.vm, SMALL.id), promised: 0.5 },
+  { ...snapshots("of 16 MiB", SNAPPED.vm, SNAPPED.id), promised: 0.5 },
+  {
+    name: "snapshot_revert of 16 MiB",
+    ours: [`${LAUNCHERS}/snapshot_revert ${SAVED.vm} snap-9 ${SAVED.id} h`],
+    virsh: [`${VIRSH} snapshot-revert --force ${SAVED.vm} snap-9`],
+    promised: 1,
+  },
+  {
+    name: "resize_disk",
+    ours: [`${LAUNCHERS}/resize_disk ${SAVED.vm} 0 64 '' h ${SAVED.id} h < ${file("grow")}`],
+    virsh: [`${VIRSH} blockresize ${SAVED.vm} vda 64M`],
+    promised: 1,
+  },
+  {
+    name: "save, restore of 16 MiB",
+    ours: [`${LAUNCHERS}/save ${SAVED.vm} ${SAVED.directory}/checkpoint h ${SAVED.id} h < ${file("nothing")}`, `${LAUNCHERS}/restore ${SAVED.directory}/checkpoint h ${SAVED.vm} ${SAVED.id} h < ${file("nothing")}`],
+    virsh: [`${VIRSH} save ${SAVED.vm} ${SAVED.directory}/checkpoint`, gone(SAVED.vm), `(${VIRSH} save-image-dumpxml ${SAVED.directory}/checkpoint > ${WORK}/saved.xml)`, `${VIRSH} restore ${SAVED.directory}/checkpoint --xml ${WORK}/saved.xml`],
+    promised: 1,
+  },
+  {
+    name: "deploy, cancel of 16 MiB",
+    ours: [`${LAUNCHERS}/deploy ${STARTED.directory}/deployment.0 h ${STARTED.id} h < ${STARTED.xml}`, `${LAUNCHERS}/cancel ${STARTED.vm} h ${STARTED.id} h`],
+    virsh: [quiet(`${VIRSH} create ${STARTED.xml}`), quiet(`${VIRSH} dominfo ${STARTED.vm}`), metadataOf(STARTED.vm), quiet(`${VIRSH} dominfo ${STARTED.vm}`), `${VIRSH} destroy ${STARTED.vm}`, gone(STARTED.vm)],
+    promised: 1,
+  },
   { name: "exec, exec_cancel", ours: [`${LAUNCHERS}/exec 2101 h true`, `${LAUNCHERS}/exec_cancel 2101 h`], virsh: [guestExec("true"), guestExec("kill")], promised: 1 },
 ];
 
 function snapshots(what: string, vm: string, id: string): Duel {
-  const metadata = quiet(`${VIRSH} metadata ${vm} http://opennebula.org/xmlns/libvirt/1.0 one`);
+  const metadata = metadataOf(vm);
   return {
     name: `snapshot_create, snapshot_delete ${what}`,
     ours: [`${LAUNCHERS}/snapshot_create ${vm} 0 ${id} h`, `${LAUNCHERS}/snapshot_delete ${vm} snap-0 ${id} h`],
@@ -68,16 +97,27 @@ function snapshots(what: string, vm: string, id: string): Duel {
   };
 }
 
+function metadataOf(vm: string): string {
+  return quiet(`${VIRSH} metadata ${vm} http://opennebula.org/xmlns/libvirt/1.0 one`);
+}
+
+/** Looks for a VM that is not there. */
+function gone(vm: string): string {
+  return `! ${VIRSH} dominfo ${vm} 2>/dev/null`;
+}
+
 /** Medians of all duels, with a guest that runs. */
 export function actions(): readonly Row[] {
   mkdirSync(WORK, { recursive: true });
   for (const [name, text] of Object.entries(FILES)) writeFileSync(`${WORK}/${name}`, text);
   must(`truncate -s 4M ${DIRECTORY}/bench.raw ${DIRECTORY}/bench.iso; ${VIRSH} change-media ${VM} sdz ${DIRECTORY}/bench.iso --insert`);
-  startSmall();
   try {
+    for (const each of [SNAPPED, STARTED, SAVED]) make(each);
+    for (const { xml } of [SNAPPED, SAVED]) must(`${VIRSH} create ${xml}`);
+    must(`${VIRSH} snapshot-create-as ${SAVED.vm} --name snap-9`);
     return compete("actions", DUELS.map(asContest), ROUNDS);
   } finally {
-    must(`${VIRSH} destroy ${SMALL.vm}; rm -r ${SMALL.directory}`);
+    for (const { vm, directory } of [SNAPPED, STARTED, SAVED]) must(`${VIRSH} destroy ${vm} || true; rm -rf ${directory}`);
     rmSync(WORK, { recursive: true, force: true });
   }
 }
@@ -87,12 +127,11 @@ function asContest({ name, ours, virsh, promised }: Duel): Contest {
   return { name, command: command(ours.map(quiet)), against: { name: `${virsh.length} x virsh for ${name}`, command: command(virsh.map(quiet)) }, ...(promised === undefined ? {} : { promised }) };
 }
 
-function startSmall(): void {
-  const { vm, directory } = SMALL;
-  writeFileSync(`${WORK}/small.xml`, `<domain type='qemu'><name>${vm}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu><os><type>hvm</type></os>
+function make({ vm, directory, xml }: Small): void {
+  writeFileSync(xml, `<domain type='qemu'><name>${vm}</name><uuid>${crypto.randomUUID()}</uuid><memory unit='MiB'>16</memory><vcpu>1</vcpu><os><type>hvm</type></os>
     <metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore>${directory}</one:system_datastore></one:vm></metadata>
     <devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${directory}/disk.0'/><target dev='vda' bus='virtio'/></disk></devices></domain>`);
-  must(`mkdir -p ${directory}; qemu-img create -q -f qcow2 ${directory}/disk.0 64M; ${VIRSH} create ${WORK}/small.xml`);
+  must(`mkdir -p ${directory}; qemu-img create -q -f qcow2 ${directory}/disk.0 64M`);
 }
 
 function guestExec(program: string): string {
