@@ -13,15 +13,17 @@ const small = (id: string) => ({ id, vm: `one-${id}`, directory: `/var/lib/one/d
 const [SNAPPED, STARTED, SAVED] = [small("2190"), small("2191"), small("2192")];
 type Small = ReturnType<typeof small>;
 
-const ROUNDS = 9;
+const ROUNDS = 15;
 
 /** One action, or a pair that leaves the VM as it was, with the virsh calls of both. */
 interface Duel {
   readonly name: string;
   readonly ours: readonly string[];
   readonly virsh: readonly string[];
-  /** The ratio that the specification promises: 1 for one call of virsh, 0.5 for three and more. */
-  readonly promised?: number;
+  /** The ratio that the specification promises: 1 for one call of virsh, 0.5 for three and more where QEMU's own work leaves anything to be seen. */
+  readonly promised: number;
+  /** The same of the processor, without QEMU's work: 0.5 for three and more calls of virsh in one action. */
+  readonly promisedCpu?: number;
 }
 
 const message = (inner: string) => `<VMM_DRIVER_ACTION_DATA><VM><ID>2101</ID><TEMPLATE>${inner}</TEMPLATE></VM><DATASTORE/></VMM_DRIVER_ACTION_DATA>`;
@@ -59,8 +61,8 @@ const DUELS: readonly Duel[] = [
     virsh: [quiet(`${VIRSH} domblklist ${VM}`), `${VIRSH} change-media ${VM} sdz --eject --force`, `${VIRSH} change-media ${VM} sdz ${DIRECTORY}/bench.iso --insert`],
     promised: 1,
   },
-  snapshots("of a Linux guest", VM, "2101"),
-  { ...snapshots("of 16 MiB", SNAPPED.vm, SNAPPED.id), promised: 0.5 },
+  snapshots("of a Linux guest", VM, "2101", 1),
+  snapshots("of 16 MiB", SNAPPED.vm, SNAPPED.id, 0.5),
   {
     name: "snapshot_revert of 16 MiB",
     ours: [`${LAUNCHERS}/snapshot_revert ${SAVED.vm} snap-9 ${SAVED.id} h`],
@@ -84,16 +86,19 @@ const DUELS: readonly Duel[] = [
     ours: [`${LAUNCHERS}/deploy ${STARTED.directory}/deployment.0 h ${STARTED.id} h < ${STARTED.xml}`, `${LAUNCHERS}/cancel ${STARTED.vm} h ${STARTED.id} h`],
     virsh: [quiet(`${VIRSH} create ${STARTED.xml}`), quiet(`${VIRSH} dominfo ${STARTED.vm}`), metadataOf(STARTED.vm), quiet(`${VIRSH} dominfo ${STARTED.vm}`), `${VIRSH} destroy ${STARTED.vm}`, gone(STARTED.vm)],
     promised: 1,
+    promisedCpu: 0.5,
   },
   { name: "exec, exec_cancel", ours: [`${LAUNCHERS}/exec 2101 h true`, `${LAUNCHERS}/exec_cancel 2101 h`], virsh: [guestExec("true"), guestExec("kill")], promised: 1 },
 ];
 
-function snapshots(what: string, vm: string, id: string): Duel {
+function snapshots(what: string, vm: string, id: string, promised: number): Duel {
   const metadata = metadataOf(vm);
   return {
     name: `snapshot_create, snapshot_delete ${what}`,
     ours: [`${LAUNCHERS}/snapshot_create ${vm} 0 ${id} h`, `${LAUNCHERS}/snapshot_delete ${vm} snap-0 ${id} h`],
     virsh: [metadata, `${VIRSH} snapshot-create-as ${vm} --name snap-0`, quiet(`${VIRSH} snapshot-dumpxml ${vm} snap-0`), metadata, `${VIRSH} snapshot-delete ${vm} snap-0`, quiet(`${VIRSH} snapshot-list ${vm}`)],
+    promised,
+    promisedCpu: 0.5,
   };
 }
 
@@ -122,9 +127,9 @@ export function actions(): readonly Row[] {
   }
 }
 
-function asContest({ name, ours, virsh, promised }: Duel): Contest {
+function asContest({ name, ours, virsh, promised, promisedCpu }: Duel): Contest {
   const command = (lines: readonly string[]) => ["sh", "-ec", lines.join("\n")];
-  return { name, command: command(ours.map(quiet)), against: { name: `${virsh.length} x virsh for ${name}`, command: command(virsh.map(quiet)) }, ...(promised === undefined ? {} : { promised }) };
+  return { name, command: command(ours.map(quiet)), against: { name: `${virsh.length} x virsh for ${name}`, command: command(virsh.map(quiet)) }, promised, promisedCpu };
 }
 
 function make({ vm, directory, xml }: Small): void {

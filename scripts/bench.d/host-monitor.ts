@@ -19,7 +19,7 @@ const WARM_UP = 40;
 
 /** Fresh processes first, then passes in a process of their own, each beside one of what it is compared with. */
 export async function monitor(): Promise<readonly Row[]> {
-  const fresh = (how: string, promised?: number) => compete("monitor", [{ name: `onevirt probe vm/status/state (${how})`, command: [EXECUTABLE, "probe", "vm/status/state"], against: { name: "C, bulk states", command: [FLOOR, URI, "state"] }, ...(promised === undefined ? {} : { promised }) }], ROUNDS);
+  const fresh = (how: string, promised?: number) => compete("monitor", [{ name: `onevirt probe vm/status/state (${how})`, command: [EXECUTABLE, "probe", "vm/status/state"], against: { name: "C, bulk states", command: [FLOOR, URI, "state"] }, promised }], ROUNDS);
   const alone = fresh("no agent");
   agent("start");
   const state = [...fresh("agent running", 2), ...alone];

@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { actions } from "./host-actions.ts";
 import { agent } from "./host-agent.ts";
 import { monitor, passes } from "./host-monitor.ts";
-import { compete, measure, median, type Row } from "./rows.ts";
+import { compete, measure, median, rest, type Row } from "./rows.ts";
 
 const EXECUTABLE = "/var/tmp/one/onevirt/onevirt-x86_64";
 const LAUNCHERS = "/var/tmp/one/vmm/kvm";
@@ -12,6 +12,7 @@ const ROUNDS = 21;
 
 const parts: Readonly<Record<string, () => readonly Row[] | Promise<readonly Row[]>>> = { start, action, actions: withAgent, poll, monitor, passes };
 
+rest();
 console.log(JSON.stringify(await parts[process.argv[2] ?? ""]?.()));
 process.exit(0); // threads of libvirt still wait
 
@@ -27,7 +28,7 @@ function start(): readonly Row[] {
 function action(): readonly Row[] {
   const words = ["one-2001", "hosta", "2001", "hosta"];
   const rows = (how: string, promised?: number) => compete("action", (["reboot", "reset"] as const).map((name) => ({
-    name: `${name} (launcher to exit, ${how})`, command: [`${LAUNCHERS}/${name}`, ...words], against: { name: `virsh ${name}`, command: ["virsh", "-c", URI, name, "one-2001"] }, ...(promised ? { promised } : {}),
+    name: `${name} (launcher to exit, ${how})`, command: [`${LAUNCHERS}/${name}`, ...words], against: { name: `virsh ${name}`, command: ["virsh", "-c", URI, name, "one-2001"] }, promised,
   })), ROUNDS);
   agent("start");
   const resident = rows("agent running", 1.5);
@@ -63,7 +64,7 @@ function poll(): readonly Row[] {
   const area = `poll of ${names.length}`;
   measure([`${LAUNCHERS}/poll`, "-t"]); // the first one takes a second for its CPU sample
   Bun.sleepSync(1100);
-  const rows = compete(area, [{ name: "poll -t", command: [`${LAUNCHERS}/poll`, "-t"], against: { name: "virsh domstats", command: ["virsh", "-c", URI, "domstats", "--state", "--interface", "--block"] }, ...(names.length >= 100 ? { promised: 1.3 } : {}) }], 11);
+  const rows = compete(area, [{ name: "poll -t", command: [`${LAUNCHERS}/poll`, "-t"], against: { name: "virsh domstats", command: ["virsh", "-c", URI, "domstats", "--state", "--interface", "--block"] }, promised: names.length >= 100 ? 1.3 : undefined }], 11);
   const began = performance.now();
   for (const name of names) measure(["virsh", "-c", URI, "dominfo", name]);
   const each = performance.now() - began;

@@ -30,6 +30,9 @@ const IDLE_SECONDS = 60;
 /** By then each loop has had its passes, and what only a start needs will not be needed again. */
 const SETTLED_MS = 45_000;
 
+/** What is done once in a while need not be kept until the next time. */
+const TIDY_MS = 300_000;
+
 const STDERR = 2;
 
 /** The agent itself: first answer on stdout, then loops until it is ended (monitoring.md 4.3). */
@@ -56,7 +59,7 @@ export async function runAgent(identity: AgentIdentity): Promise<number> {
     if (answer === undefined) return 0;
     console.log(answer);
     (look = looking)();
-    await report(agent, ended, [every(LOOK_MS, look), every(KEEP_AGAIN_MS, () => files.keep()), after(SETTLED_MS, () => giveCodeBack())]);
+    await report(agent, ended, [every(LOOK_MS, look), every(KEEP_AGAIN_MS, () => files.keep()), after(SETTLED_MS, () => giveCodeBack()), every(TIDY_MS, () => giveCodeBack())]);
     return 0;
   } finally {
     endPrograms();
