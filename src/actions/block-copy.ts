@@ -42,7 +42,7 @@ export async function imageOf(domain: DomainStatus, target: string, context: Con
 }
 
 /** A copy that an action left when it was killed: nobody waits for it, and nothing uses it. */
-async function endOldCopy({ uuid, name }: DomainStatus, { target }: DiskCopy, context: Context): Promise<void> {
+export async function endOldCopy({ uuid, name }: DomainStatus, { target }: Pick<DiskCopy, "target">, context: Context): Promise<void> {
   const job = await context.hypervisor.jobs.disk(uuid, target, stepTime(context)).catch(() => undefined);
   if (!job) return;
   context.log.log("WARN", `A copy of disk ${target} of "${name}" is ended, it is not used`);

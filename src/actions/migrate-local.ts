@@ -12,7 +12,7 @@ export async function run(input: ActionInput, context: Context): Promise<string>
   using source = context.hypervisorAt(libvirtUri(context.settings.kvmrc.QEMU_PROTOCOL, request.source));
   using destination = context.hypervisorAt(request.destinationUri);
   const fromHere = { ...context, hypervisor: source };
-  const { uuid, how } = await migrateVm({ request, options, context: fromHere, destination, journal: new Journal(context.files, context.settings.onevirt.STATE_DIRECTORY) });
+  const { uuid, how } = await migrateVm({ request, options, context: fromHere, destination, fromElsewhere: true, journal: new Journal(context.files, context.settings.onevirt.STATE_DIRECTORY) });
   if (how === "moved") await syncTime(uuid, { ...context, hypervisor: destination });
   return "";
 }

@@ -37,8 +37,14 @@ export async function readMigration({ arguments: args, stdin }: ActionInput, { s
   return { request, options: withAddress(asked, request, settings.onevirt.MIGRATE_URI) };
 }
 
+/** The VM's directory before and after. */
+export interface DatastoreChange {
+  readonly from: string;
+  readonly to: string;
+}
+
 /** The same host and another directory: the datastore changes, not the host. */
-function datastoreChange({ source, destination, sourceDirectory: from, destinationDirectory: to }: MigrationRequest): { readonly from: string; readonly to: string } | undefined {
+export function datastoreChange({ source, destination, sourceDirectory: from, destinationDirectory: to }: MigrationRequest): DatastoreChange | undefined {
   return source === destination && from !== undefined && to !== undefined && !sameDirectory(from, to) ? { from, to } : undefined;
 }
 

@@ -1,7 +1,8 @@
 import { Deadline } from "../core/deadline.ts";
 import { hasCode, messageOf, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus, Hypervisor } from "../core/ports.ts";
-import { gatherFacts, type MigrationFacts } from "../migration/facts.ts";
+import { findAddress, needsOwnName } from "../migration/destination-address.ts";
+import { gatherFacts, type MigrationFacts, type Witnesses } from "../migration/facts.ts";
 import { Journal, type JournalEntry } from "../migration/journal.ts";
 import type { MigrationOptions } from "../migration/option-reader.ts";
 import { namesOf, preflight } from "../migration/preflight.ts";
@@ -25,6 +26,14 @@ export interface Migration {
   readonly context: Context;
   readonly destination: Hypervisor;
   readonly journal: Journal;
+  /** This program runs on the front-end, which may know other names than the source. */
+  readonly fromElsewhere?: true;
+}
+
+/** Who is asked before a migration. What a name means is only for the source to know. */
+export function witnessesOf({ request, options, context, fromElsewhere }: Omit<Migration, "destination" | "journal">): Omit<Witnesses, "destination"> {
+  const address = !fromElsewhere && needsOwnName(options) ? () => findAddress(request.destination, context) : undefined;
+  return { source: context.hypervisor, files: context.files, address };
 }
 
 /** What became of it; "moved before": an earlier migration, whose answer was lost, had brought it there. */
@@ -91,7 +100,7 @@ async function takenBack(ending: Ending, sides: Sides): Promise<"source"> {
 
 async function start(domain: DomainStatus, migration: Migration): Promise<Moved> {
   const { request, options, context, destination, journal } = migration;
-  const facts = await gatherFacts(domain, request.shared, { source: context.hypervisor, destination, files: context.files }, look(context));
+  const facts = await gatherFacts(domain, request.shared, { ...witnessesOf(migration), destination }, look(context));
   const findings = preflight(facts, request, options);
   for (const { text } of findings.filter(({ kind }) => kind === "warning")) context.log.log("WARN", text);
   refuseIf(findings);

@@ -2,7 +2,9 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, sta
 import { dirname, join } from "node:path";
 import { defineCommand } from "citty";
 import { messageOf, OnevirtError } from "../core/errors.ts";
-import { ROOT_DIRECTORY, ROOT_NAMES, SUDOERS, SUDOERS_FILE, VIRTIOFSD } from "../root/place.ts";
+import { ROOT_DIRECTORY, ROOT_NAMES, SUDOERS, SUDOERS_FILE, SUDOERS_MAIN, VIRTIOFSD } from "../root/place.ts";
+import { readSudoers } from "../root/sudoers-lines.ts";
+import { type TreeGrant, treeGrants } from "../root/tree-grants.ts";
 
 const install = defineCommand({
   meta: { name: "install", description: `On a host, as root: put a root-owned copy into ${ROOT_DIRECTORY} and allow oneadmin to run it through sudo` },
@@ -19,6 +21,7 @@ const install = defineCommand({
       check(path);
     }, 0o440);
     console.log(`Root's copy is ${ROOT_DIRECTORY}/onevirt; ${SUDOERS_FILE} lets oneadmin run ${ROOT_NAMES.join(" and ")}.`);
+    for (const { text } of findings()) console.error(`Warning: ${text}`);
   },
 });
 
@@ -32,13 +35,32 @@ const uninstall = defineCommand({
   },
 });
 
+const status = defineCommand({
+  meta: { name: "status", description: "On a host, as root: tell whether both are there, and what else lets root run files that oneadmin can write; exit code 1 when something is wrong" },
+  run() {
+    requireRoot();
+    const missing = [join(ROOT_DIRECTORY, "onevirt"), SUDOERS_FILE].filter((path) => !existsSync(path)).map((path) => ({ text: `${path} is missing: run onevirt root install`, mustGo: true }));
+    const found = missing.length > 0 ? [...missing, ...treeGrants(readSudoers(SUDOERS_MAIN))] : findings();
+    const wrong = found.some(({ mustGo }) => mustGo);
+    console.log([...found.map(({ text, mustGo }) => `${mustGo ? "Wrong" : "Note"}: ${text}`), ...(wrong ? [] : [`Root's copy is ${ROOT_DIRECTORY}/onevirt, and sudo runs nothing in its place.`])].join("\n"));
+    process.exitCode = wrong ? 1 : 0;
+  },
+});
+
 const show = defineCommand({ meta: { name: "sudoers", description: "Print the sudoers lines" }, run: () => console.log(SUDOERS.trimEnd()) });
 
 /** `onevirt root …`: the helpers that need root, where oneadmin cannot write them (actions.md 17.1 row 10). */
-export default defineCommand({ meta: { name: "root", description: "The helpers that need root" }, subCommands: { install, uninstall, sudoers: show } });
+export default defineCommand({ meta: { name: "root", description: "The helpers that need root" }, subCommands: { install, status, uninstall, sudoers: show } });
 
 function requireRoot(): void {
   if (process.geteuid?.() !== 0) throw new OnevirtError("BAD_ARGUMENT", "Only root can do that");
+}
+
+/** What keeps sudo from our lines, and lines of others that let root run files of oneadmin. They belong to others: told, never changed. */
+function findings(): readonly TreeGrant[] {
+  const lines = readSudoers(SUDOERS_MAIN);
+  const unread = lines.some(({ file }) => file === SUDOERS_FILE) ? [] : [{ text: `sudo does not read ${SUDOERS_FILE}: install sudo, or put "@includedir ${dirname(SUDOERS_FILE)}" into ${SUDOERS_MAIN}`, mustGo: true }];
+  return [...unread, ...treeGrants(lines)];
 }
 
 /** A directory that somebody else can write would let him replace what root runs. */

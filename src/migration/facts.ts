@@ -2,6 +2,7 @@ import { childrenOf, findAll, findFirst, parseXml, textOf, type XmlElement } fro
 import type { Deadline } from "../core/deadline.ts";
 import { hasCode, messageOf } from "../core/errors.ts";
 import type { CpuComparison, DomainStatus, Files, Hypervisor } from "../core/ports.ts";
+import type { DestinationAddress } from "./destination-address.ts";
 import { type PlannedDisk, planDisks, readDisks } from "./disks.ts";
 
 /** An answer, or why there is none. */
@@ -27,6 +28,8 @@ export interface MigrationFacts {
   readonly cpu: Answer<CpuComparison> | undefined;
   /** Whether the kernel of this host keeps unprivileged programs, QEMU among them, from what post-copy needs. */
   readonly userfaultsDenied: boolean;
+  /** Where QEMU here is told to send the memory; undefined where no name is used, or where this program does not run on the source. */
+  readonly address: Answer<DestinationAddress> | undefined;
 }
 
 const USERFAULTS = "/proc/sys/vm/unprivileged_userfaultfd";
@@ -36,10 +39,13 @@ export interface Witnesses {
   readonly source: Hypervisor;
   readonly destination: Hypervisor;
   readonly files: Files;
+  /** Finds out what the destination calls itself, and what that is here; absent where nobody needs to know. */
+  readonly address?: (() => Promise<DestinationAddress>) | undefined;
 }
 
 /** Asks both sides. LIBVIRT_UNREACHABLE when one of them does not answer; what only one question does not answer stays unknown. */
-export async function gatherFacts(domain: DomainStatus, shared: boolean, { source, destination, files }: Witnesses, deadline: Deadline): Promise<MigrationFacts> {
+export async function gatherFacts(domain: DomainStatus, shared: boolean, { source, destination, files, address }: Witnesses, deadline: Deadline): Promise<MigrationFacts> {
+  const named = address && address().then((value) => ({ value }), (error: unknown) => ({ unknown: messageOf(error) })); // meanwhile
   const [there, sameName, xml, snapshots] = await Promise.all([
     destination.find(domain.uuid, deadline), destination.find(domain.name, deadline), source.domainXml(domain.uuid, {}, deadline), source.snapshots.names(domain.uuid, deadline),
   ]);
@@ -54,7 +60,7 @@ export async function gatherFacts(domain: DomainStatus, shared: boolean, { sourc
   return {
     domain, there, sameName, snapshots, cpu, sameHost, disks: planDisks(readDisks(root), shared, files), hostDevices: hostDevicesOf(root),
     virtiofs: findAll(root, "devices", "filesystem", "driver").some(({ attributes }) => attributes.type === "virtiofs"), machine: type.machine ?? "", machineRefused: sameMachine,
-    userfaultsDenied: files.findText(USERFAULTS)?.trim() === "0",
+    userfaultsDenied: files.findText(USERFAULTS)?.trim() === "0", address: await named,
   };
 }
 

@@ -1,8 +1,10 @@
+import { type DatastorePlan, datastorePlanText } from "./datastore-plan-text.ts";
 import type { MigrationFacts } from "./facts.ts";
 import type { JournalEntry } from "./journal.ts";
 import type { MigrationOptions } from "./option-reader.ts";
 import { MIGRATE } from "./options.ts";
 import type { PlannedDisk } from "./disks.ts";
+import { numbered, section, verdict } from "./plan-sections.ts";
 import type { Finding } from "./preflight.ts";
 import type { MigrationRequest } from "./request.ts";
 
@@ -18,13 +20,9 @@ export interface MigrationPlan {
 }
 
 /** The plan for people: what would be done, in order, and every reason to refuse. */
-export function planText(plan: MigrationPlan): string {
-  const refusals = plan.findings.filter(({ kind }) => kind === "refusal").map(({ text }) => text);
-  const warnings = plan.findings.filter(({ kind }) => kind === "warning").map(({ text }) => text);
-  return [
-    ...head(plan), ...section("Disks", disks(plan)), ...section("Steps", steps(plan).map((step, index) => `${index + 1}. ${step}`)), ...section("To be known", warnings),
-    ...(refusals.length === 0 ? ["It would be done."] : section("It would be refused", refusals)),
-  ].join("\n");
+export function planText(plan: MigrationPlan | DatastorePlan): string {
+  if ("moves" in plan) return datastorePlanText(plan);
+  return [...head(plan), ...section("Disks", disks(plan)), ...section("Steps", numbered(steps(plan))), ...verdict(plan.findings)].join("\n");
 }
 
 function head({ request, options, facts, open }: MigrationPlan): readonly string[] {
@@ -36,9 +34,21 @@ function head({ request, options, facts, open }: MigrationPlan): readonly string
     `  libvirt there: ${request.destinationUri}, ${options.peerToPeer ? "called by libvirt here" : "called by this program"}`,
     `  flags: ${flags.join(", ")}`, ...(parameters.length > 0 ? [`  parameters: ${parameters.join(", ")}`] : []),
     `  storage: ${request.shared ? "shared" : "not shared"}`,
+    ...(facts ? [`  memory goes to: ${address(facts, options)}`] : []),
     `  ports there: ${ports(request, options)}`,
+    "  not checked: whether a firewall lets these ports through, for nobody listens on them before",
     ...(open ? [`  an earlier migration to ${open.destination} did not end (it was in "${open.phase}"): both sides would be asked first, and it would be finished or taken back`] : []),
   ];
+}
+
+/** Where QEMU is told to connect to, as far as that is known. */
+function address({ address: found }: MigrationFacts, { parameters, flags }: MigrationOptions): string {
+  if ((flags & MIGRATE.VIR_MIGRATE_TUNNELLED) !== 0) return "libvirt there, through its own connection";
+  if (parameters["migrate_uri"] !== undefined) return `${String(parameters["migrate_uri"])}, not checked`;
+  if (!found) return "the name that the destination gives itself, not checked: that is for the source to know";
+  if (!("value" in found)) return `the name that the destination gives itself, not checked: ${found.unknown}`;
+  const { name, addresses } = found.value;
+  return `${name}, ${addresses.length === 0 ? "which this host does not know" : `here ${addresses.join(", ")}`} (unless qemu.conf there has migration_host)`;
 }
 
 /** libvirt's own port by protocol, and the ports that QEMU takes for memory and disks (migration_port_min and _max of qemu.conf). */
@@ -71,8 +81,4 @@ function steps({ request, facts, options }: MigrationPlan): readonly string[] {
     `if ${request.destination} does: ${snapshots.length > 0 ? "make the snapshots known there, " : ""}set the clock of the guest when SYNC_TIME says so`,
     "if this host does: take back what was made; if nobody can tell: leave everything, and say what to check",
   ];
-}
-
-function section(title: string, lines: readonly string[]): readonly string[] {
-  return lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`)];
 }

@@ -1,4 +1,5 @@
 import { isActive } from "../core/states.ts";
+import { isLoopback } from "./destination-address.ts";
 import type { MigrationFacts } from "./facts.ts";
 import type { MigrationOptions } from "./option-reader.ts";
 import { MIGRATE } from "./options.ts";
@@ -17,7 +18,7 @@ type Check = (facts: MigrationFacts, request: MigrationRequest, options: Migrati
 const SAFE_CACHE: ReadonlySet<string> = new Set(["none", "directsync"]);
 
 /** All checks, in the order in which they are told. */
-const CHECKS: readonly Check[] = [hosts, destinationDomain, machineAndCpu, devices, disks, snapshots, postcopy];
+const CHECKS: readonly Check[] = [hosts, address, destinationDomain, machineAndCpu, devices, disks, snapshots, postcopy];
 
 /** Every reason to refuse a migration, and what else should be known, as a pure function of what both sides said. */
 export function preflight(facts: MigrationFacts, request: MigrationRequest, options: MigrationOptions): readonly Finding[] {
@@ -36,6 +37,16 @@ function hosts({ sameHost, domain }: MigrationFacts, { destination }: MigrationR
     isActive(domain.state) ? undefined : refusal(`"${domain.name}" is not running: libvirt reports it ${domain.state}`),
     same ? refusal(`${destination} has the same host UUID as this host: it is the same machine, or a copy of it (host_uuid in libvirtd.conf)`) : undefined,
   ];
+}
+
+/** libvirt gives the destination's own name to QEMU here, whatever name we reached it by (install-and-sync.md 9.2, issue 7276). */
+function address({ address: found }: MigrationFacts, { destination }: MigrationRequest) {
+  if (!found || !("value" in found)) return [];
+  const { name, addresses } = found.value;
+  const [said, cure] = [`${destination} calls itself "${name}", and QEMU here would be told to send the memory there:`, "correct DNS or /etc/hosts, or name an address with MIGRATE_URI in onevirt.conf (also where qemu.conf there has migration_host)"];
+  const back = addresses.find(isLoopback);
+  if (addresses.length === 0) return [refusal(`${said} this host does not know the name; ${cure}`)];
+  return [back === undefined ? undefined : refusal(`${said} here that is ${back}, this host itself; ${cure}`)];
 }
 
 function destinationDomain({ there, sameName, domain }: MigrationFacts, { destination }: MigrationRequest) {

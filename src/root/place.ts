@@ -5,6 +5,8 @@ export const ROOT_DIRECTORY = "/usr/lib/onevirt";
 export const ROOT_NAMES = ["vgpu", "vtpm_setup"] as const;
 export type RootName = (typeof ROOT_NAMES)[number];
 
+/** What sudo reads first. */
+export const SUDOERS_MAIN = "/etc/sudoers";
 export const SUDOERS_FILE = "/etc/sudoers.d/onevirt";
 
 /** What oneadmin may run as root. Arguments are free here: the program takes nothing that it does not know. */

@@ -2,9 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { run } from "../../../src/actions/migrate.ts";
 import { run as runLocal } from "../../../src/actions/migrate-local.ts";
 import { OnevirtError } from "../../../src/core/errors.ts";
+import { ownNameCommand } from "../../../src/migration/destination-address.ts";
 import { Journal, type JournalEntry } from "../../../src/migration/journal.ts";
 import { FakeHypervisor } from "../../fakes/hypervisor.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
+import { namesItself } from "../migration/named-host.ts";
 import { documentOf, UUID } from "./document.ts";
 import { outcomeOf } from "./outcome-of.ts";
 
@@ -24,6 +26,7 @@ function twoHosts(more: Given = {}): World & { readonly there: FakeHypervisor } 
   const world = given({ domains: [VM], ...more });
   const there = new FakeHypervisor(world.clock, [], URI);
   world.others.set(URI, there);
+  namesItself(world);
   world.hypervisor.parts.onMigrate = () => {
     world.hypervisor.end(UUID);
     there.put(VM);
@@ -49,7 +52,7 @@ describe("migrate", () => {
     using world = twoHosts({ kvmrc: { MIGRATE_OPTIONS: ["--unsafe"] } });
     expect(await outcomeOf(migrate(world))).toEqual({ answer: "" });
     expect(world.hypervisor.parts.migrations).toEqual([{ uuid: UUID, destination: URI, flags: 1 | 512, parameters: {} }]);
-    expect([await state(world.hypervisor, world), await state(world.there, world), removals(world), journalOf(world), world.commands.calls]).toEqual(["none", "running", [], undefined, []]);
+    expect([await state(world.hypervisor, world), await state(world.there, world), removals(world), journalOf(world), world.commands.calls.length]).toEqual(["none", "running", [], undefined, 2]); // its name, and what that is here
     expect(world.locks.calls).toEqual([`lock ${UUID} for migrate`, `unlock ${UUID}`]);
   });
 
@@ -58,7 +61,7 @@ describe("migrate", () => {
     world.others.set("qemu+tcp://hostb/system", world.there);
     await migrate(world, "<FEATURES><MIGRATE_AUTO_CONVERGE>20,10</MIGRATE_AUTO_CONVERGE><MIGRATE_COMPRESSED>YES</MIGRATE_COMPRESSED></FEATURES>");
     expect(world.hypervisor.parts.migrations).toEqual([{ uuid: UUID, destination: "qemu+tcp://hostb/system", flags: 1 | 2 | 2048 | 8192, parameters: { "auto_converge.initial": 20, "auto_converge.increment": 10, migrate_uri: "tcp://hostb.mig" } }]);
-    expect(changes(world.hypervisor)).toEqual([`migration.migrateToUri ${UUID} qemu+tcp://hostb/system 10243`]);
+    expect([changes(world.hypervisor), world.commands.calls]).toEqual([[`migration.migrateToUri ${UUID} qemu+tcp://hostb/system 10243`], []]);
   });
 
   test("finds the VM by name when the deploy id is empty, and takes storage as shared without a document (before 6.0)", async () => {
@@ -120,6 +123,25 @@ describe("migrate when something fails", () => {
     using world = twoHosts();
     world.others.delete(URI);
     expect([await code(migrate(world)), changes(world.hypervisor), journalOf(world)]).toEqual(["LIBVIRT_UNREACHABLE", [], undefined]);
+  });
+
+  test("a destination whose own name is not known here, or leads back here, is found before anything is done, unless MIGRATE_URI names an address", async () => {
+    for (const addresses of [[], ["127.0.1.1"], ["::1"]]) {
+      using world = twoHosts();
+      namesItself(world, "hostb", "hostb", addresses);
+      expect([await outcomeOf(migrate(world)), changes(world.hypervisor), journalOf(world)]).toEqual([["NOT_SUPPORTED", expect.stringMatching(/^nothing was done: hostb calls itself "hostb", .*MIGRATE_URI/)], [], undefined]);
+      using named = twoHosts({ onevirt: { MIGRATE_URI: "tcp://10.0.0.2" } });
+      namesItself(named, "hostb", "hostb", addresses);
+      expect(await outcomeOf(migrate(named))).toEqual({ answer: "" });
+    }
+  });
+
+  test("a name that cannot be asked for, or not in time, keeps nobody from migrating", async () => {
+    using world = twoHosts();
+    world.commands.on(ownNameCommand("hostb", world.settings).join(" "), () => {
+      throw new OnevirtError("TIMED_OUT", "Cannot run ssh: no answer");
+    });
+    expect([await outcomeOf(migrate(world)), world.log.lines]).toEqual([{ answer: "" }, []]);
   });
 
   test("a refusal of libvirt leaves the VM and its snapshots on the source, and says so", async () => {
@@ -282,6 +304,35 @@ describe("migrate after a migration that was killed", () => {
     expect([await outcomeOf(migrate(world)), world.hypervisor.redefined.length, [...world.there.parts.known.keys()], journalOf(world)]).toEqual([{ answer: "" }, 1, ["snap-0"], undefined]);
   });
 
+  test("in \"commit\", with the VM on the destination: finishes it there", async () => {
+    using world = twoHosts({ domains: [] });
+    world.there.put({ ...VM, state: "paused", reason: PAUSED_BY_MIGRATION });
+    left(world, { phase: "commit" });
+    expect([await outcomeOf(migrate(world)), await state(world.there, world), [...world.there.parts.known.keys()], removals(world), journalOf(world)]).toEqual([{ answer: "" }, "running", ["snap-0"], [], undefined]);
+  });
+
+  test("in \"commit\", with the VM back on the source: its snapshots of then are not told again, and it migrates", async () => {
+    using world = twoHosts();
+    left(world, { phase: "commit" });
+    expect([await outcomeOf(migrate(world)), world.hypervisor.redefined, world.there.redefined, removals(world), journalOf(world)]).toEqual([{ answer: "" }, [], [], [], undefined]);
+  });
+
+  test("in \"commit\", with the VM back and something left that cannot be taken back: stays in \"commit\", so that the next look does not tell old snapshots either", async () => {
+    using world = twoHosts();
+    world.there.put({ ...VM, state: "paused", reason: PAUSED_BY_MIGRATION });
+    world.there.fails("destroy", "LIBVIRT_FAILED");
+    left(world, { phase: "commit" });
+    expect([await outcomeOf(migrate(world)), journalOf(world)?.phase, world.hypervisor.redefined]).toEqual([["NOT_DONE", expect.stringContaining("the receiving domain was not removed")], "commit", []]);
+  });
+
+  test("a snapshot that libvirt does not take back is told, and the journal stays open for the next try", async () => {
+    using world = twoHosts();
+    world.hypervisor.fails("snapshots.redefine", "LIBVIRT_FAILED");
+    left(world);
+    expect([await outcomeOf(migrate(world)), journalOf(world)?.phase]).toEqual([["NOT_DONE", '"one-7" runs here, but an earlier migration of it cannot be taken back whole: not all snapshots are known to libvirt again'], "roll back"]);
+    expect([await outcomeOf(migrate(world)), [...world.there.parts.known.keys()], journalOf(world)]).toEqual([{ answer: "" }, ["snap-0"], undefined]);
+  });
+
   test("with the VM on the destination: finishes it, whatever became of the source", async () => {
     using world = twoHosts({ domains: [] });
     world.there.put(VM);
@@ -392,6 +443,6 @@ describe("migrate_local", () => {
     here.parts.known.set("snap-0", SNAPSHOT);
     here.parts.onMigrate = () => (here.end(UUID), void there.put(VM));
     expect(await outcomeOf(runLocal({ arguments: ARGUMENTS, stdin: "" }, world))).toEqual({ answer: "" });
-    expect([here.parts.migrations.length, [...there.parts.known.keys()], world.hypervisor.calls]).toEqual([1, ["snap-0"], []]);
+    expect([here.parts.migrations.length, [...there.parts.known.keys()], world.hypervisor.calls, world.commands.calls]).toEqual([1, ["snap-0"], [], []]); // names are for the source to know
   });
 });

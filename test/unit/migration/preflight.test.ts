@@ -11,7 +11,7 @@ const request: MigrationRequest = { ref: UUID, source: "hosta", destination: "ho
 const options = (...words: string[]) => readMigrationOptions(words, { autoConverge: "", compressed: "" });
 const facts: MigrationFacts = {
   domain: { name: "one-7", uuid: UUID, id: 1, state: "running", reason: 1 }, disks: [], hostDevices: [], virtiofs: false, snapshots: [], sameHost: { value: false }, there: undefined, sameName: undefined,
-  machine: "pc-q35-7.2", machineRefused: { value: "" }, cpu: { value: "identical" }, userfaultsDenied: false,
+  machine: "pc-q35-7.2", machineRefused: { value: "" }, cpu: { value: "identical" }, userfaultsDenied: false, address: undefined,
 };
 const disk = { target: "vda", type: "file", device: "disk", format: "qcow2", cache: "none", readOnly: false, shareable: false, path: "/ds/0/7/disk.0", hasBackingFile: false };
 const shared = { need: "nothing", because: "the datastore is shared" } as const;
@@ -21,6 +21,7 @@ const texts = (more: Partial<MigrationFacts>, asked: Partial<MigrationRequest> =
 describe("preflight of a migration", () => {
   test("has nothing to say of two hosts that fit", () => {
     expect(texts({ disks: [{ disk, plan: shared }] })).toEqual([]);
+    expect([texts({ address: { value: { name: "hostb", addresses: ["10.0.0.2"] } } }), texts({ address: { unknown: "ssh" } })]).toEqual([[], []]); // what cannot be told refuses nothing
   });
 
   test.each<[string, Partial<MigrationFacts>, Partial<MigrationRequest>, string]>([
@@ -28,6 +29,8 @@ describe("preflight of a migration", () => {
     ["a name that is everybody's", {}, { destination: "localhost" }, 'refusal: "localhost" is this host for everybody: the destination needs a name that other hosts know'],
     ["the same host UUID", { sameHost: { value: true } }, {}, "refusal: hostb has the same host UUID as this host: it is the same machine, or a copy of it (host_uuid in libvirtd.conf)"],
     ["a VM that is off", { domain: { ...facts.domain, state: "shutoff" } }, {}, 'refusal: "one-7" is not running: libvirt reports it shutoff'],
+    ["a destination whose name this host does not know", { address: { value: { name: "hostb.lan", addresses: [] } } }, {}, 'refusal: hostb calls itself "hostb.lan", and QEMU here would be told to send the memory there: this host does not know the name; correct DNS or /etc/hosts, or name an address with MIGRATE_URI in onevirt.conf (also where qemu.conf there has migration_host)'],
+    ["a destination whose name leads back here", { address: { value: { name: "hostb", addresses: ["10.0.0.2", "127.0.1.1"] } } }, {}, 'refusal: hostb calls itself "hostb", and QEMU here would be told to send the memory there: here that is 127.0.1.1, this host itself; correct DNS or /etc/hosts, or name an address with MIGRATE_URI in onevirt.conf (also where qemu.conf there has migration_host)'],
     ["the VM on the destination", { there: facts.domain }, {}, 'refusal: hostb has "one-7" already: libvirt reports it running'],
     ["another domain of that name there", { sameName: other }, {}, 'refusal: hostb has another domain "one-7" (11111111-2222-4333-8444-555555555555, running)'],
     ["an unknown machine type", { machineRefused: { value: "no such machine" } }, {}, 'refusal: hostb cannot run machine type "pc-q35-7.2": no such machine'],
@@ -75,6 +78,12 @@ describe("facts of a migration", () => {
   test("tell a machine type that libvirt refuses from one that cannot be asked for", async () => {
     expect((await gather(XML("qemu", ""), (_here, there) => void there.fails("node.domainCapabilities", "LIBVIRT_FAILED", { libvirt: { code: 8, domain: 10, text: "the machine is not supported" } }))).machineRefused).toEqual({ value: "the machine is not supported" });
     expect((await gather(XML("qemu", ""), (_here, there) => void there.fails("node.domainCapabilities", "NOT_SUPPORTED"))).machineRefused).toEqual({ unknown: "Cannot node.domainCapabilities: scripted NOT_SUPPORTED" });
+  });
+
+  test("ask what the destination calls itself only where that is used, and know why it cannot be told", async () => {
+    const world = given({ domains: [{ name: "one-7", uuid: UUID, xml: XML("qemu", "") }] });
+    const ask = (address?: () => Promise<{ name: string; addresses: string[] }>) => gatherFacts({ name: "one-7", uuid: UUID, id: 1, state: "running", reason: 1 }, true, { source: world.hypervisor, destination: new FakeHypervisor(world.clock), files: world.files, address }, world.deadline);
+    expect([(await ask()).address, (await ask(async () => ({ name: "b", addresses: [] }))).address, (await ask(() => Promise.reject(new Error("why")))).address]).toEqual([undefined, { value: { name: "b", addresses: [] } }, { unknown: "why" }]);
   });
 
   test("know the same machine by its host UUID", async () => {

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { OnevirtError } from "../../../src/core/errors.ts";
 import type { Caller } from "../../../src/root/caller-files.ts";
 import { SUDOERS, VIRTIOFSD } from "../../../src/root/place.ts";
+import { logicalLines, readSudoers } from "../../../src/root/sudoers-lines.ts";
 import { backupTpm, recoverTpm } from "../../../src/root/tpm-state.ts";
+import { treeGrants } from "../../../src/root/tree-grants.ts";
 import { vgpu } from "../../../src/root/vgpu.ts";
 
 const UUID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
@@ -136,5 +138,48 @@ describe("the root-owned copy", () => {
 
   test("virtiofsd.sh keeps its process and hands no word to a shell", () => {
     expect([...VIRTIOFSD.matchAll(/^.*"\$@".*$/gm)].every(([line]) => /exec .*"\$@"/.test(line)) && !/eval|su -|-c /.test(VIRTIOFSD)).toBe(true);
+  });
+});
+
+describe("sudoers of others", () => {
+  const grants = (text: string) => treeGrants(logicalLines("/etc/sudoers", text));
+
+  test("17.1 row 10: the lines of OpenNebula's packages that let root run what oneadmin can write are named, with those that use them", () => {
+    const main = file(at("sudoers"), `Defaults env_reset\nroot ALL=(ALL:ALL) ALL\n@includedir ${at("sudoers.d")}\n`);
+    file(at("sudoers.d/opennebula"), [
+      "Defaults:oneadmin secure_path = /sbin:/bin:/usr/sbin:/usr/bin", "", "Cmnd_Alias ONE_LVM = /usr/sbin/lvcreate", "Cmnd_Alias ONE_NET = /usr/sbin/nft, /var/tmp/one/vnm/tproxy, /usr/sbin/ethtool",
+      "Cmnd_Alias ONE_VGPU = /var/tmp/one/vgpu", "Cmnd_Alias ONE_VTPM = /var/tmp/one/vtpm_setup", "# oneadmin ALL=(ALL) NOPASSWD: /var/tmp/one/vgpu", "",
+    ].join("\n"));
+    file(at("sudoers.d/opennebula-node-kvm"), "oneadmin ALL=(ALL:ALL) NOPASSWD: ONE_NET, ONE_LVM, ONE_VGPU, ONE_VTPM\n");
+    file(at("sudoers.d/opennebula.rpmsave"), "oneadmin ALL=(ALL:ALL) NOPASSWD: /var/tmp/one/vgpu\n");
+    const said = treeGrants(readSudoers(main)).map(({ text, mustGo }) => [text.replaceAll(at("sudoers.d"), ""), mustGo]);
+    expect(said).toEqual([
+      ["/opennebula line 4 lets root run /var/tmp/one/vnm/tproxy, which oneadmin can write: onevirt has nothing in its place; it can go where no virtual network needs it", false],
+      ["/opennebula line 5 lets root run /var/tmp/one/vgpu, which oneadmin can write: it must go (visudo -f /opennebula), and its name from /opennebula-node-kvm line 1; root's own are in /usr/lib/onevirt", true],
+      ["/opennebula line 6 lets root run /var/tmp/one/vtpm_setup, which oneadmin can write: it must go (visudo -f /opennebula), and its name from /opennebula-node-kvm line 1; root's own are in /usr/lib/onevirt", true],
+    ]);
+  });
+
+  const open: [string, string][] = [
+    ["without a name", "oneadmin ALL=(root) NOPASSWD: /bin/true, /var/tmp/one/vgpu"], ["for a user's number", "#9869 ALL=(root) NOPASSWD: /var/tmp/one/vgpu"], ["over two lines", "oneadmin ALL=(root) NOPASSWD: /bin/true, \\\n  /var/tmp/one/vgpu *"],
+    ["for the whole tree", "oneadmin ALL=(root) NOPASSWD: /var/tmp/one/"], ["by a pattern", "oneadmin ALL=(root) NOPASSWD: /var/tmp/one/*"], ["through a name in a name", "Cmnd_Alias A = /var/tmp/one/vgpu : B = A"],
+  ];
+  test.each(open)("17.1 row 10: a line %s is found", (_how, text) => {
+    expect(grants(`\n${text}\nCmnd_Alias USER = A\n`).map(({ text: said, mustGo }) => [said.startsWith("/etc/sudoers line 2 lets root run /var/tmp/one"), mustGo])).toEqual([[true, true]]);
+  });
+
+  const closed: [string, string][] = [
+    ["a comment", "# oneadmin ALL=(root) NOPASSWD: /var/tmp/one/vgpu"], ["what is forbidden", "oneadmin ALL=(root) NOPASSWD: ALL, !/var/tmp/one/vgpu"], ["a name that nobody uses", "Cmnd_Alias ONE_VGPU = /var/tmp/one/vgpu\nDefaults!ONE_VGPU !requiretty"],
+    ["a setting", "Defaults!/var/tmp/one/vgpu !requiretty"], ["another directory", "oneadmin ALL=(root) NOPASSWD: /var/tmp/one_db/x"], ["our own lines", SUDOERS],
+  ];
+  test.each(closed)("treeGrants() says nothing of %s", (_what, text) => {
+    expect(grants(text)).toEqual([]);
+  });
+
+  test("readSudoers() follows includes of both forms, and ends where a file includes itself", () => {
+    const main = file(at("sudoers"), `#include more\n@include "${at("absent")}"\n#includedir ${at("none")}\nlast\n`);
+    file(at("more"), "first # a comment\n");
+    const loop = file(at("loop"), "@include loop\nonce\n");
+    expect([readSudoers(main).map(({ file: path, line, text }) => `${path.slice(place.length)}:${line} ${text.trim()}`), readSudoers(loop).length > 0]).toEqual([["/more:1 first", "/sudoers:4 last"], true]);
   });
 });
