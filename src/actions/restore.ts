@@ -14,6 +14,7 @@ import { checkHostPath, sameDirectory } from "./host-path.ts";
 import { judges, lookTime } from "./look-time.ts";
 import { redefineSnapshots } from "./snapshot-files.ts";
 import { syncTime } from "./sync-time.ts";
+import { safeVirtiofsd } from "./virtiofsd.ts";
 
 const AGAIN_MS = 1000;
 
@@ -25,7 +26,7 @@ export async function run({ arguments: args, stdin }: ActionInput, context: Cont
   if (await wakeSleeping(args, context)) return "";
   const companion = await companionOf("restore", message, args, stdin, context);
   await companion?.run(file);
-  const xml = moveDirectory(await readImage(file, context), directory);
+  const xml = safeVirtiofsd(moveDirectory(await readImage(file, context), directory), context.files);
   const { name, uuid = "" } = readDomainDocument(xml, `the document in ${file}`);
 
   using _lock = await context.locks.acquire(uuid, name, "restore", context.deadline);

@@ -4,6 +4,7 @@ import { replaceTexts } from "../codec/xml-edit.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Context, DomainIdentity } from "../core/ports.ts";
 import { lookTime } from "./look-time.ts";
+import { safeVirtiofsd } from "./virtiofsd.ts";
 
 const SNAPSHOT_FILE = /^snap-(\d+)\.xml$/;
 
@@ -23,7 +24,7 @@ async function redefine(directory: string, name: string, { uuid }: DomainIdentit
   const { files, hypervisor } = context;
   const path = join(directory, name);
   const stored = files.findText(path) ?? "";
-  const current = moveDirectory(replaceTexts(stored, "uuid", uuid), directory);
+  const current = safeVirtiofsd(moveDirectory(replaceTexts(stored, "uuid", uuid), directory), files);
   if (current !== stored) files.writeAtomic(path, current, 0o600); // passwords of the console stand in it
   await hypervisor.snapshots.redefine(uuid, current, {}, lookTime(context)); // also when the start took all the time there was
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { run as restore } from "../../../src/actions/restore.ts";
 import { run as save } from "../../../src/actions/save.ts";
+import { OF_ROOT } from "../../../src/actions/virtiofsd.ts";
 import { OnevirtError } from "../../../src/core/errors.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
 import { DIRECTORY, documentOf, PLAIN_DIRECTORY, UUID } from "./document.ts";
@@ -211,6 +212,21 @@ describe("restore", () => {
     world.files.put(`${PLAIN_DIRECTORY}/snap-0.xml`, "<domainsnapshot><name>snap-0</name></domainsnapshot>");
     await runRestore(world);
     expect(world.hypervisor.redefined.length).toBe(1);
+  });
+
+  const OF_TREE = "/var/tmp/one/vmm/kvm/virtiofsd.sh";
+  const shared = (path: string) => documentOf({ devices: `<filesystem type='mount'><binary path='${path}' xattr='on'/></filesystem>` });
+  const scripts: [string, string, Readonly<Record<string, string>>, string][] = [["of root in the place of oneadmin's", OF_TREE, { [OF_ROOT]: "#!/bin/sh" }, OF_ROOT], ["of the tree where root has none", OF_ROOT, {}, OF_TREE]];
+  test.each(scripts)("17.1 row 10: restore lets libvirt start virtiofsd through the script %s", async (_whose, saved, files, started) => {
+    using world = savedWorld({ xml: shared(saved), files: { [STORED]: WHOLE, ...files } });
+    expect([await outcomeOf(runRestore(world)), await world.hypervisor.domainXml(UUID, {}, world.deadline)]).toEqual([{ answer: "" }, shared(started)]);
+  });
+
+  test("17.1 row 10: restore makes snapshots known with the script of root, and keeps them so", async () => {
+    const snapshot = (path: string) => `<domainsnapshot><name>snap-0</name><domain><devices><filesystem><binary path='${path}'/></filesystem></devices></domain></domainsnapshot>`;
+    using world = savedWorld({ files: { [STORED]: WHOLE, [OF_ROOT]: "#!/bin/sh", [`${PLAIN_DIRECTORY}/snap-0.xml`]: snapshot(OF_TREE) } });
+    await runRestore(world);
+    expect([world.hypervisor.redefined.map(({ xml }) => xml), world.files.findText(`${PLAIN_DIRECTORY}/snap-0.xml`)]).toEqual([[snapshot(OF_ROOT)], snapshot(OF_ROOT)]);
   });
 
   const exportLine = `rbd --id libvirt export ssd/one-sys-7-checkpoint ${FILE}.export`;

@@ -342,6 +342,15 @@ describe("deploy and snapshots", () => {
     expect([world.hypervisor.redefined.map(({ xml }) => xml), world.files.findText(`${DIRECTORY}/snap-0.xml`)]).toEqual([[at(0)], at(0)]);
   });
 
+  test("17.1 row 10: deploy lets libvirt start virtiofsd through the script of root, in the VM and in its snapshots", async () => {
+    const shared = (path: string) => `<devices><filesystem type='mount'><binary path='${path}' xattr='on'/></filesystem></devices>`;
+    const [tree, root] = ["/var/tmp/one/vmm/kvm/virtiofsd.sh", "/usr/lib/onevirt/virtiofsd.sh"].map(shared) as [string, string];
+    const kept = (devices: string) => `<domainsnapshot><name>snap-0</name><domain>${devices}</domain></domainsnapshot>`;
+    using world = given({ files: { "/usr/lib/onevirt/virtiofsd.sh": "#!/bin/sh", [`${DIRECTORY}/snap-0.xml`]: kept(tree) } });
+    await deploy(world, documentOf().replace("<devices></devices>", tree));
+    expect([await world.hypervisor.domainXml(UUID, {}, world.deadline), world.hypervisor.redefined.map(({ xml }) => xml)]).toEqual([documentOf().replace("<devices></devices>", root), [kept(root)]]);
+  });
+
   test("deploy makes snapshots known again also when the start took all the time there was", async () => {
     using world = given({ files: { [`${DIRECTORY}/snap-0.xml`]: snapshot(UUID, "snap-0") } });
     world.hypervisor.hangs("create", "at once");

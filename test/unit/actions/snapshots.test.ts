@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { run as create } from "../../../src/actions/snapshot-create.ts";
 import { run as remove } from "../../../src/actions/snapshot-delete.ts";
 import { run as revert } from "../../../src/actions/snapshot-revert.ts";
+import { OF_ROOT } from "../../../src/actions/virtiofsd.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
 import { documentOf, PLAIN_DIRECTORY, UUID } from "./document.ts";
 import { outcomeOf } from "./outcome-of.ts";
@@ -130,6 +131,16 @@ describe("snapshot_revert", () => {
     using world = snapped(["snap-0"]);
     world.hypervisor.fails("snapshots.revert", "BLOCK_JOB_ACTIVE", { times: 2 });
     expect(await outcomeOf(runRevert(world))).toEqual({ answer: "" });
+  });
+
+  const shared = (path: string) => `<domainsnapshot><name>snap-0</name><domain><devices><filesystem type='mount'><binary path='${path}' xattr='on'/></filesystem></devices></domain><inactiveDomain><devices><filesystem type='mount'><binary path='${path}'/></filesystem></devices></inactiveDomain></domainsnapshot>`;
+  test.each([["where root has its own", { [OF_ROOT]: "#!/bin/sh" }, [{ uuid: UUID, xml: shared(OF_ROOT) }]], ["and without it changes nothing", {}, []]])("17.1 row 10: snapshot_revert lets libvirt start virtiofsd through the script of root, %s", async (_where, files, redefined) => {
+    using world = snapped(["snap-0"], { files });
+    world.hypervisor.parts.known.set("snap-0", shared("/var/tmp/one/vmm/kvm/virtiofsd.sh"));
+    world.hypervisor.parts.currentSnapshot = "snap-0";
+    let atRevert: number | undefined;
+    world.hypervisor.next("snapshots.revert", (proceed) => ((atRevert = world.hypervisor.redefined.length), proceed()));
+    expect([await outcomeOf(runRevert(world)), world.hypervisor.redefined, atRevert, world.hypervisor.parts.currentSnapshot]).toEqual([{ answer: "" }, redefined, redefined.length, "snap-0"]);
   });
 
   test("snapshot_revert to what is not there is an error", async () => {
