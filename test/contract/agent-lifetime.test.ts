@@ -8,7 +8,8 @@ import { FrontEnd } from "../support/front-end.ts";
 import { OwnPlaces } from "../support/own-places.ts";
 import { programsThat, wordsOf } from "../support/programs.ts";
 
-const CONTROL = "im/kvm.d/monitord-client_control.sh";
+const controlOf = (driver: string) => `im/${driver}.d/monitord-client_control.sh`;
+const CONTROL = controlOf("kvm");
 const HOUR = 3600;
 
 /** As upstream's: it starts a process that shows these words, and answers. */
@@ -87,6 +88,31 @@ describe("/etc/onevirt/off", () => {
   }, 60_000);
 });
 
+test("a host whose driver becomes qemu: qemu's agent ends kvm's, runs the programs of qemu, reports, and is stopped by qemu's script", async () => {
+  const kvm = await started();
+  tree.write("im/qemu-probes.d/host/system/custom.sh", '#!/bin/sh\nprintf \'CUSTOM="%s"\\n\' "$*"\n', 0o750);
+  const { exitCode, stdout, stderr } = await start("qemu");
+  const [pid = 0, ...others] = agents("qemu");
+  await heardFrom();
+  const system = () => front.texts("SYSTEM_HOST").at(-1) ?? "";
+  await until(() => system().includes("CUSTOM"));
+  expect({ exitCode, stderr, answer: /<SYSTEM_HOST>.*<STATE_VM>.*<\/MONITOR_MESSAGES>/s.test(stdout), others, kvm: isAlive(kvm), pid: pidFile(), hypervisor: /^HYPERVISOR=.*$/m.exec(system())?.[0], custom: /^CUSTOM=.*$/m.exec(system())?.[0] }).toEqual({ exitCode: 0, stderr: "", answer: true, others: [], kvm: false, pid: String(pid), hypervisor: "HYPERVISOR=kvm", custom: 'CUSTOM="qemu 3 host7"' });
+  expect(await places.run([join(tree.root, controlOf("qemu")), "stop", "qemu", "3", "host7"])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  expect([agents("qemu"), isAlive(pid), pidFile()]).toEqual([[], false, undefined]);
+}, 60_000);
+
+test("SIGUSR1 before the first answer ended the agent: it answers, and goes on", async () => {
+  tree.write("im/kvm-probes.d/host/system/slow.sh", `#!/bin/sh\n: > ${tree.root}/asked\nwhile ! [ -e ${tree.root}/go ]; do sleep 0.05; done\n`, 0o750);
+  const answer = start();
+  await until(() => existsSync(join(tree.root, "asked")) && pidFile() !== undefined);
+  const pid = Number(pidFile());
+  for (let round = 0; round < 3; round++) process.kill(pid, "SIGUSR1");
+  tree.write("go", "");
+  expect(await answer).toEqual({ exitCode: 0, stdout: expect.stringContaining("</MONITOR_MESSAGES>"), stderr: "" });
+  await heardFrom();
+  expect(agents()).toEqual([pid]);
+}, 60_000);
+
 test("an agent has a session of its own and no terminal, so that the end of an ssh session is not its end", async () => {
   const stat = readFileSync(`/proc/${await started()}/stat`, "utf8");
   const [, , session, terminal] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(1);
@@ -127,8 +153,8 @@ function configuration(): string {
 }
 
 /** Starts an agent as run_monitord_client does. */
-function start() {
-  return places.run([join(tree.root, CONTROL), "kvm", "3", "host7"], { stdin: configuration(), env: { SSH_CLIENT: "127.0.0.1 40000 22", ONEVIRT_RESIDENT: join(tree.root, "resident") } });
+function start(driver = "kvm") {
+  return places.run([join(tree.root, controlOf(driver)), driver, "3", "host7"], { stdin: configuration(), env: { SSH_CLIENT: "127.0.0.1 40000 22", ONEVIRT_RESIDENT: join(tree.root, "resident") } });
 }
 
 /** The pid of ours, once it has answered. */
@@ -168,8 +194,8 @@ function replace(path: string): number {
 }
 
 /** Pids of agents of this tree, ours or upstream's. */
-function agents(): readonly number[] {
-  const program = join(tree.root, "im/kvm.d/monitord-client.rb");
+function agents(driver = "kvm"): readonly number[] {
+  const program = join(tree.root, `im/${driver}.d/monitord-client.rb`);
   return programsThat((words) => words.includes(program));
 }
 
