@@ -99,6 +99,8 @@ export interface Commands {
 export interface QemuProcess {
   readonly pid: number;
   readonly uuid: string;
+  /** The domain's name as libvirt gave it to QEMU; undefined when the command line holds none. */
+  readonly name?: string;
   /** State letter of /proc/PID/stat: R S D T … */
   readonly state: string;
   readonly residentKiB: number;

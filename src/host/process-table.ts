@@ -3,6 +3,9 @@ import type { ProcessTable, QemuProcess } from "../core/ports.ts";
 
 const UUID_ARGUMENT = /\0-uuid\0([0-9a-fA-F-]{36})\0/;
 
+/** `guest=NAME,debug-threads=on`, or the name alone from an old libvirt; a comma in a name is doubled. */
+const NAME_ARGUMENT = /\0-name\0(?:guest=)?((?:[^\0,]|,,)+)/;
+
 /** /proc of this host (`root` is another place in tests). A process that ends while it is read is left out. */
 export class HostProcesses implements ProcessTable {
   readonly #buffer = Buffer.allocUnsafe(128 * 1024);
@@ -46,18 +49,21 @@ export class HostProcesses implements ProcessTable {
 
   #qemuProcess(pid: string): QemuProcess | undefined {
     const known = this.#known.get(pid);
-    const uuid = known?.uuid ?? this.#uuidOf(pid);
-    const fields = uuid && this.#statOf(pid);
-    if (!uuid || !fields) return undefined;
+    const identity = known ?? this.#identityOf(pid);
+    const fields = identity && this.#statOf(pid);
+    if (!identity || !fields) return undefined;
     if (known && !isStill(known, fields)) return this.#forgetting(pid);
     const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
     const status = this.#read(`${pid}/status`) ?? "";
-    return { pid: Number(pid), uuid, state: fields[0] ?? "", residentKiB: kib(status, "VmRSS"), swapKiB: kib(status, "VmSwap"), hugePagesKiB: kib(status, "HugetlbPages"), cpuTicks: ticks, startTicks: Number(fields[19]) };
+    const { uuid, name } = identity;
+    return { pid: Number(pid), uuid, ...(name === undefined ? {} : { name }), state: fields[0] ?? "", residentKiB: kib(status, "VmRSS"), swapKiB: kib(status, "VmSwap"), hugePagesKiB: kib(status, "HugetlbPages"), cpuTicks: ticks, startTicks: Number(fields[19]) };
   }
 
   /** A QEMU is known by the word after `-uuid`; its name, user and binary may be anything. */
-  #uuidOf(pid: string): string | undefined {
-    return UUID_ARGUMENT.exec(this.#read(`${pid}/cmdline`) ?? "")?.[1]?.toLowerCase();
+  #identityOf(pid: string): { readonly uuid: string; readonly name?: string | undefined } | undefined {
+    const commandLine = this.#read(`${pid}/cmdline`) ?? "";
+    const uuid = UUID_ARGUMENT.exec(commandLine)?.[1]?.toLowerCase();
+    return uuid === undefined ? undefined : { uuid, name: NAME_ARGUMENT.exec(commandLine)?.[1]?.replaceAll(",,", ",") };
   }
 
   /** The pid is another process's by now, or its process has ended and shows no command line any more. */

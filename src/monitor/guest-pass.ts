@@ -9,9 +9,10 @@ import type { VmNumbers } from "./vm-numbers.ts";
 /** What all guests of a host together may take of one pass. */
 const BUDGET_SECONDS = 10;
 
-/** What guests tell, by UUID, within a budget of their own (monitoring.md 7.5, 7.6): GPUs first, as upstream has it. */
+/** What guests tell, by UUID, within a budget of their own (monitoring.md 7.5, 7.6): GPUs first, as upstream has it. Nobody is asked while libvirt does not answer. */
 export async function guestAttributes(vms: readonly VmNumbers[], context: Context): Promise<ReadonlyMap<string, Attributes>> {
-  const managed = vms.filter((vm): vm is VmNumbers & { readonly id: number } => vm.id !== undefined);
+  const managed = vms.filter((vm): vm is VmNumbers & { readonly id: number } => vm.id !== undefined && vm.state !== undefined);
+  if (managed.length === 0) return new Map();
   const settings = readSettings(context);
   const gpus = await gpusOf(managed, context, context.deadline.within(BUDGET_SECONDS));
   const asked = managed.map(({ id, uuid, name, state }) => ({ id, uuid, name, running: state === "running" || state === "blocked" }));

@@ -27,7 +27,17 @@ const QEMU = ["/usr/bin/qemu-system-x86_64", "-name", "guest=one-7", "-uuid", UU
 describe("HostProcesses", () => {
   test("HostProcesses reads a QEMU by the word after -uuid, also when its name holds brackets and blanks", () => {
     put(41, QEMU, { name: "a) R 1 (b", state: "T" });
-    expect([...processes.qemu()]).toEqual([[UUID.toLowerCase(), { pid: 41, uuid: UUID.toLowerCase(), state: "T", residentKiB: 2048, swapKiB: 16, hugePagesKiB: 0, cpuTicks: 37, startTicks: 999 }]]);
+    expect([...processes.qemu()]).toEqual([[UUID.toLowerCase(), { pid: 41, uuid: UUID.toLowerCase(), name: "one-7", state: "T", residentKiB: 2048, swapKiB: 16, hugePagesKiB: 0, cpuTicks: 37, startTicks: 999 }]]);
+  });
+
+  test.each([["guest=one-7,debug-threads=on", "one-7"], ["one-7", "one-7"], ["guest=a,,b,process=c", "a,b"]])("HostProcesses reads the name of a domain from -name %s", (word, name) => {
+    put(41, QEMU.map((each) => (each === "guest=one-7" ? word : each)));
+    expect([...processes.qemu().values(), ...processes.qemu().values()].map((each) => each.name)).toEqual([name, name]);
+  });
+
+  test("HostProcesses reads no name of a QEMU that was given none", () => {
+    put(41, ["qemu", "-uuid", UUID, "-m", "64"]);
+    expect([...processes.qemu().values()].map((each) => Object.hasOwn(each, "name"))).toEqual([false]);
   });
 
   test("HostProcesses leaves out what only mentions a UUID, kernel threads, and what ends meanwhile", () => {

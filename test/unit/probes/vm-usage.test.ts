@@ -92,6 +92,59 @@ describe("vm/monitor", () => {
   });
 });
 
+describe("vm/monitor while libvirt does not answer", () => {
+  /** QEMUs as libvirt names them. */
+  function named(given: Given = {}): World {
+    const world = host(given);
+    for (const [uuid, name, pid] of [[A, "one-1", 101], [B, "one-2", 102], [W, "one-12-copy", 103]] as const) world.processes.put(uuid, { name, pid });
+    return world;
+  }
+  const OWN = { [`1 ${A}`]: ["CPU=50.0", "MEMORY=1024"], [`2 ${B}`]: ["CPU=0.0", "MEMORY=1024"], [`-1 ${W}`]: ["CPU=0.0", "MEMORY=1024"] };
+
+  test("the numbers of all VMs came late and were lost with it; now processor and memory come after some seconds", async () => {
+    using world = named();
+    world.hypervisor.hangs("stats");
+    const before = world.clock.monotonicMs();
+    expect(await monitored(world)).toEqual(OWN);
+    expect(world.clock.monotonicMs() - before).toBeLessThan(6500); // with the second in which the first sample is taken
+    expect(world.hypervisor.calls).toEqual(["stats state+interface all"]);
+    expect(world.log.lines.join()).toContain("Interfaces, disks and guests of all VMs are left out: Cannot stats: no answer");
+  });
+
+  test("a daemon that is down takes no processor and memory with it, and no guest is said to be off", async () => {
+    using world = named({ files: { [`${CONF}/guestagent.conf`]: `:enabled: true\n:commands:\n  ${QUESTION}\n` } });
+    world.hypervisor.fails("stats", "LIBVIRT_UNREACHABLE");
+    expect(await monitored(world)).toEqual(OWN);
+  });
+
+  test("counters have their rates again when it is back, over all the time between", async () => {
+    using world = named({ domains: [one] });
+    await monitored(world);
+    later(world, 29);
+    world.hypervisor.fails("stats", "LIBVIRT_UNREACHABLE");
+    await monitored(world);
+    later(world, 30);
+    world.hypervisor.end(A);
+    world.hypervisor.put({ ...one, fields: { ...FIELDS, "net.0.rx.bytes": 586n + 590n } });
+    expect((await monitored(world))[`1 ${A}`]).toContain("NETRX_BW=10.0");
+  });
+
+  test("a process without a name, with the name of another, or with another pid than libvirt has noted, is nobody's", async () => {
+    using world = given({ limitSeconds: 1000 });
+    const names = ["one-1", "one-2", "one-2", undefined, "one-4", "one-5"];
+    names.forEach((name, index) => world.processes.put(`aaaaaaaa-000${index}-4000-8000-000000000000`, { pid: 100 + index, cpuTicks: 1, ...(name ? { name } : {}) }));
+    world.processes.pidFiles.set("one-4", 999).set("one-5", 105);
+    world.hypervisor.fails("stats", "LIBVIRT_UNREACHABLE");
+    expect(Object.keys(await monitored(world))).toEqual(["1 aaaaaaaa-0000-4000-8000-000000000000", "5 aaaaaaaa-0005-4000-8000-000000000000"]);
+  });
+
+  test("where no process tells of a VM either, that is said", async () => {
+    using world = given();
+    world.hypervisor.fails("stats", "LIBVIRT_UNREACHABLE");
+    await expect(runProbe("vm/monitor/poll", world)).rejects.toThrow("LIBVIRT_UNREACHABLE");
+  });
+});
+
 describe("guests", () => {
   const files = (text: string) => ({ [`${CONF}/guestagent.conf`]: text });
   const enabled = (commands = `  ${QUESTION}\n`) => files(`:enabled: true\n:commands:\n${commands}`);
