@@ -7,8 +7,10 @@ const ONEVIRT = "/var/tmp/one/onevirt/onevirt-$(uname -m)";
 let tree = "";
 let guest: Guest;
 
-/** sudo as far as these tests need it: the caller's numbers, and the program as root. There is no sudo in the lab. */
-const asSudo = (line: string) => rootOn("hosta", `SUDO_UID=$(id -u oneadmin) SUDO_GID=$(id -g oneadmin) ${line}`);
+/** As the actions call it: oneadmin, over ssh, through the host's sudo. */
+const asSudo = (line: string) => on("hosta", `sudo -n ${line}`);
+/** A file of the kind that OpenNebula's packages put beside ours. */
+const OF_OTHERS = "/etc/sudoers.d/onevirt-test-231";
 
 beforeAll(async () => {
   tree = await syncedTree(["hosta"]);
@@ -18,7 +20,7 @@ beforeAll(async () => {
 }, 2 * MINUTE);
 afterAll(async () => {
   await guest.remove("hosta");
-  await rootOn("hosta", `${ONEVIRT} root uninstall; rmdir --ignore-fail-on-non-empty /etc/sudoers.d; rm -rf /var/lib/libvirt/swtpm/${guest.uuid}`);
+  await rootOn("hosta", `${ONEVIRT} root uninstall; rm -rf ${OF_OTHERS} /var/lib/libvirt/swtpm/${guest.uuid}`);
   rmSync(tree, { recursive: true, force: true });
 }, MINUTE);
 
@@ -26,6 +28,22 @@ describe("root's own copy", () => {
   test("17.1 row 10: nobody but root can write what sudo is told of", async () => {
     const { stdout } = await rootOn("hosta", "stat -L -c '%U %a %n' /usr/lib/onevirt /usr/lib/onevirt/*; stat -c '%U %a %n' /etc/sudoers.d/onevirt");
     expect(stdout.trim().split("\n").map((line) => line.replace(/ \/.*\//, " "))).toEqual(["root 755 onevirt", "root 755 onevirt", "root 755 vgpu", "root 755 virtiofsd.sh", "root 755 vtpm_setup", "root 440 onevirt"]);
+  }, MINUTE);
+
+  test("17.1 row 10: sudo takes our lines as they are written, and lets oneadmin run nothing else of ours", async () => {
+    expect(await rootOn("hosta", "visudo -c -f /etc/sudoers.d/onevirt")).toMatchObject({ exitCode: 0, stdout: "/etc/sudoers.d/onevirt: parsed OK\n", stderr: "" });
+    expect((await on("hosta", "sudo -n -l | grep NOPASSWD")).stdout.trim()).toBe("(root) NOPASSWD: /usr/lib/onevirt/vgpu, /usr/lib/onevirt/vtpm_setup");
+    expect((await asSudo("/usr/lib/onevirt/onevirt version")).stderr).toContain("password is required");
+    expect((await on("hosta", "BUN_BE_BUN=1 BUN_OPTIONS=--version sudo -n /usr/lib/onevirt/vgpu make /x/vm.xml")).stderr).toMatch(/^Cannot run vgpu: Unsupported action 'make'/);
+  }, MINUTE);
+
+  test("17.1 row 10: install and status name the lines of others that let root run what oneadmin can write", async () => {
+    await rootOn("hosta", `printf '%s\\n' 'Cmnd_Alias ONE_TEST = /var/tmp/one/vgpu' 'oneadmin ALL=(ALL:ALL) NOPASSWD: ONE_TEST' > ${OF_OTHERS}; chmod 440 ${OF_OTHERS}`);
+    const line = `${OF_OTHERS} line 1 lets root run /var/tmp/one/vgpu, which oneadmin can write: it must go (visudo -f ${OF_OTHERS}), and its name from ${OF_OTHERS} line 2; root's own are in /usr/lib/onevirt`;
+    expect(await rootOn("hosta", `${ONEVIRT} root install`)).toMatchObject({ exitCode: 0, stderr: `Warning: ${line}\n` });
+    expect(await rootOn("hosta", `${ONEVIRT} root status`)).toEqual({ exitCode: 1, stdout: `Wrong: ${line}\n`, stderr: "" });
+    await rootOn("hosta", `rm ${OF_OTHERS}`);
+    expect(await rootOn("hosta", `${ONEVIRT} root status`)).toEqual({ exitCode: 0, stdout: "Root's copy is /usr/lib/onevirt/onevirt, and sudo runs nothing in its place.\n", stderr: "" });
   }, MINUTE);
 
   test("refuses to work for anybody but root, and for root itself", async () => {
