@@ -40,7 +40,7 @@ const BEACON: Row = { category: "host/beacon", type: "BEACON_HOST", period: "BEA
 /** A host loop fails this often in a row before the front-end hears of it: it would put all VMs to UNKNOWN. */
 const PATIENCE = 3;
 
-/** Periods, and seconds at least, without success after which a loop stands still. */
+/** Periods, and seconds at least, without success after which a loop stands still; a pass that may take longer has its time. */
 const STILL_PERIODS = 4;
 const STILL_SECONDS = 120;
 
@@ -133,6 +133,7 @@ export class Agent {
     this.#failedPasses.set(row.category, inARow);
     if (failed && row.ofHost && inARow < PATIENCE) throw new Error(failures.join("; ")); // tried again soon, and not told
     if (!failed && text.trim() === "") return;
+    if (row.type === "MONITOR_HOST" && this.#still().length > 0) return; // it would be a sign of life, as a beacon is
     await this.#send(row.type, !failed, failed ? failures.join("; ") : text.trim());
   }
 
@@ -216,7 +217,11 @@ export class Agent {
 
   #still(): readonly string[] {
     const now = this.#context.clock.monotonicMs();
-    return this.#loops.filter(({ name, periodSeconds, lastSuccessMs }) => name !== BEACON.category && now - (lastSuccessMs ?? this.#startedMs) > Math.max(STILL_SECONDS, STILL_PERIODS * periodSeconds) * 1000).map(({ name }) => name);
+    const isStill = ({ name, periodSeconds, lastSuccessMs = this.#startedMs }: Loop) => {
+      const silent = (now - lastSuccessMs) / 1000;
+      return silent > Math.max(STILL_SECONDS, STILL_PERIODS * periodSeconds) && silent > periodSeconds + this.#probes.limitSeconds(name as ProbeCategory);
+    };
+    return this.#loops.filter((loop) => loop.name !== BEACON.category && isStill(loop)).map(({ name }) => name);
   }
 
   #status(): AgentStatus {

@@ -67,6 +67,11 @@ export class Probes {
     return resultOf(files.flatMap(({ file }) => said.get(file) ?? []));
   }
 
+  /** What a pass over a category may take, seconds: its files follow each other. */
+  limitSeconds(category: ProbeCategory): number {
+    return this.world.filesOf(category).reduce((sum, { file }) => sum + limitOf(category, file), 0);
+  }
+
   /** What one file says, or said before; an error becomes words. */
   async #say(category: ProbeCategory, foreign: ForeignProbe, mostSeconds = Infinity): Promise<Said> {
     const { file } = foreign;
@@ -96,10 +101,17 @@ export class Probes {
 
   #runOne(category: ProbeCategory, foreign: ForeignProbe, mostSeconds: number): { readonly work: Promise<string>; readonly seconds: number } {
     const own = probeFor(category, foreign.file);
-    if (!own) return { work: runStranger(foreign, category), seconds: STRANGER_SECONDS };
+    const usual = limitOf(category, foreign.file);
+    if (!own) return { work: runStranger(foreign, category), seconds: usual };
     const context = this.world.contextFor(Math.min(own.limitSeconds, mostSeconds));
-    return { work: own.load().then(({ run }) => run(this.request, context)), seconds: own.limitSeconds + GRACE_SECONDS };
+    return { work: own.load().then(({ run }) => run(this.request, context)), seconds: usual };
   }
+}
+
+/** When a file of a category is given up, seconds. */
+function limitOf(category: ProbeCategory, file: string): number {
+  const own = probeFor(category, file);
+  return own ? own.limitSeconds + GRACE_SECONDS : STRANGER_SECONDS;
 }
 
 interface Said extends PassPart {

@@ -9,6 +9,11 @@ export interface LoopStatus {
   readonly lastProblem: string | undefined;
 }
 
+export interface QuarantinedVm {
+  readonly name: string;
+  readonly uuid: string;
+}
+
 /** What the agent says of itself. */
 export interface AgentStatus {
   readonly pid: number;
@@ -21,8 +26,8 @@ export interface AgentStatus {
   readonly healthy: boolean;
   /** Who says which VMs run; processes do when libvirt does not answer. */
   readonly states: "libvirt" | "processes";
-  /** UUIDs of VMs whose QEMU does not answer, and is not asked for a while. */
-  readonly quarantined: readonly string[];
+  /** VMs whose QEMU does not answer, and is not asked for a while. */
+  readonly quarantined: readonly QuarantinedVm[];
   readonly loops: readonly LoopStatus[];
   readonly messages: { readonly sent: number; readonly failed: number };
   /** The latest time that a message had, seconds since 1970: the next agent must not seem to be before. */
@@ -61,8 +66,9 @@ export function notBefore(state: StateStore, hostId: number, nowMs: number): num
 }
 
 /** VMs that the statistics pass by for now (monitor/block-stats.ts). */
-export function quarantined(state: StateStore, nowMs: number): readonly string[] {
+export function quarantined(state: StateStore, nowMs: number): readonly QuarantinedVm[] {
   const known = state.read("quarantine");
   if (typeof known !== "object" || known === null) return [];
-  return Object.entries(known as Readonly<Record<string, { readonly until?: unknown } | undefined>>).filter(([, entry]) => typeof entry?.until === "number" && entry.until > nowMs).map(([uuid]) => uuid);
+  const entries = Object.entries(known as Readonly<Record<string, { readonly until?: unknown; readonly name?: unknown } | undefined>>);
+  return entries.filter(([, entry]) => typeof entry?.until === "number" && entry.until > nowMs).map(([uuid, entry]) => ({ name: typeof entry?.name === "string" ? entry.name : uuid, uuid }));
 }

@@ -30,8 +30,8 @@ const IDLE_SECONDS = 60;
 /** By then each loop has had its passes, and what only a start needs will not be needed again. */
 const SETTLED_MS = 45_000;
 
-/** What is done once in a while need not be kept until the next time. */
-const TIDY_MS = 300_000;
+/** What is done once in a while need not stay in memory until the next time. */
+const TIDY_MS = 60_000;
 
 const STDERR = 2;
 

@@ -16,13 +16,14 @@ export async function showStatus(json: boolean): Promise<number> {
   return running ? 0 : 1;
 }
 
-function describe(known: AgentStatus, running: boolean, current: boolean): string {
+/** What an agent says of itself, for people. */
+export function describe(known: AgentStatus, running: boolean, current: boolean): string {
   const age = (seconds: number | undefined) => (seconds === undefined ? "never" : `${seconds} s ago`);
   return [
     `Agent of host ${known.hostId} (${known.hostName}, ${known.driver}), process ${known.pid}: ${running ? health(known, current) : "does not run"}`,
     `As of ${known.writtenAt}: ${known.messages.sent} messages sent, ${known.messages.failed} failed; ${known.events} events, ${known.listening ? "listening" : "not listening"}`,
     ...(known.states === "processes" ? ["libvirt does not answer: states come from processes and pid files"] : []),
-    ...(known.quarantined.length > 0 ? [`Not asked for statistics, because their QEMU did not answer: ${known.quarantined.join(", ")}`] : []),
+    ...(known.quarantined.length > 0 ? [`Not asked for statistics, because their QEMU did not answer: ${known.quarantined.map(({ name }) => name).join(", ")}`] : []),
     ...known.loops.map(({ category, periodSeconds, ageSeconds, lastProblem }) => `  ${category.padEnd(14)} every ${String(periodSeconds).padStart(4)} s, last ${age(ageSeconds)}${lastProblem ? `; ${lastProblem}` : ""}`),
   ].join("\n");
 }

@@ -11,9 +11,12 @@ import { parseWords } from "./options.ts";
 /** How long a guest stays frozen at most, unless somebody says otherwise. */
 const FROZEN_SECONDS = 60;
 
-/** How long a guest is asked to thaw that does not answer. */
+/** How long a guest is asked to thaw that does not answer: by somebody who waits for it, and by what sees to it that it happens. */
 const THAW_SECONDS = 300;
+const WATCH_SECONDS = 24 * 3600;
 const LOOK_MS = 200;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const VM = { type: "positional", description: "libvirt name, UUID or id of the domain", required: false } as const;
 const FREEZE = {
@@ -49,7 +52,11 @@ const thaw = defineCommand({
   async run({ rawArgs }) {
     const { words, values } = parseWords(rawArgs, THAW);
     await until(numberOf(values.after, "--after") ?? 0, numberOf(values.pid, "--pid"));
-    await withGuest(words, async (uuid, context) => console.log(`${await thawGuest({ uuid, token: values.token }, context, context.deadline)} file systems were thawed`));
+    const [uuid = "", ...more] = words;
+    const work = async (found: string, context: Context) => console.log(`${await thawGuest({ uuid: found, token: values.token }, context, context.deadline)} file systems were thawed`);
+    // What a freeze has started knows whom it is for. libvirt may be away just now, and is then asked again.
+    if (values.token !== undefined && UUID.test(uuid) && more.length === 0) await withContext(WATCH_SECONDS, (context) => work(uuid, context));
+    else await withGuest(words, work);
   },
 });
 
@@ -58,12 +65,18 @@ export default defineCommand({ meta: { name: "guest", description: "Freeze and t
 
 async function withGuest([ref, ...more]: readonly string[], work: (uuid: string, context: Context) => Promise<void>): Promise<void> {
   if (ref === undefined || more.length > 0) throw new OnevirtError("BAD_ARGUMENT", "Name one VM");
+  await withContext(THAW_SECONDS, async (context) => {
+    const domain = await context.hypervisor.find(ref, context.deadline.within(10));
+    if (!domain) throw new OnevirtError("DOMAIN_NOT_FOUND", `Cannot find "${ref}": there is no such domain`);
+    await work(domain.uuid, context);
+  });
+}
+
+async function withContext(limitSeconds: number, work: (context: Context) => Promise<void>): Promise<void> {
   const tree = findTree(process.env, process.execPath);
   const surroundings = { tree, trace: undefined, tracer: undefined, generation: readGeneration(tree), log: { log: (severity: "ERROR" | "WARN" | "INFO" | "DEBUG", text: string) => console.error(logLine(severity, "guest", text)) } };
-  using context = contextOf((await readSettings(surroundings)).settings, surroundings, { readOnly: false, limitSeconds: THAW_SECONDS });
-  const domain = await context.hypervisor.find(ref, context.deadline.within(10));
-  if (!domain) throw new OnevirtError("DOMAIN_NOT_FOUND", `Cannot find "${ref}": there is no such domain`);
-  await work(domain.uuid, context);
+  using context = contextOf((await readSettings(surroundings)).settings, surroundings, { readOnly: false, limitSeconds });
+  await work(context);
 }
 
 /** A process of its own, so that the guest is thawed also when this one is killed. */

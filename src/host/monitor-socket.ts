@@ -31,13 +31,13 @@ export class MonitorSocket implements Disposable {
     return within(UDP_MS, "the datagram did not leave", (done) => this.#socket.send(message, this.port, this.address, (error) => done(error ?? undefined)), () => undefined);
   }
 
-  /** onemonitord reads until the other end closes. */
+  /** onemonitord reads until the other end closes, and closes then itself: what only the kernels have may still be lost. */
   tcp(message: string): Promise<void> {
     const socket = createConnection({ host: this.address, port: this.port });
     return within(TCP_MS, "the front-end did not take the message", (done) => {
       socket.on("error", done);
       socket.on("connect", () => socket.end(message));
-      socket.on("finish", () => done());
+      socket.on("close", () => done());
       socket.on("data", () => undefined);
     }, () => socket.destroy());
   }

@@ -42,9 +42,9 @@ export class HostProcesses implements ProcessTable {
   }
 
   cpuTotal(): { readonly ticks: number; readonly processors: number } {
-    const line = this.#read("stat")?.split("\n", 1)[0] ?? "";
-    const counters = line.split(/\s+/).slice(1, -2); // without guest and guest_nice: user and nice contain them (proc(5))
-    return { ticks: counters.reduce((sum, each) => sum + Number(each), 0), processors: navigator.hardwareConcurrency };
+    const text = this.#read("stat") ?? "";
+    const counters = (text.split("\n", 1)[0] ?? "").split(/\s+/).slice(1, -2); // without guest and guest_nice: user and nice contain them (proc(5))
+    return { ticks: counters.reduce((sum, each) => sum + Number(each), 0), processors: text.match(/^cpu\d/gm)?.length ?? 0 };
   }
 
   #qemuProcess(pid: string): QemuProcess | undefined {

@@ -1,7 +1,7 @@
 import type { Deadline } from "../core/deadline.ts";
 import { messageOf } from "../core/errors.ts";
 import { readDomainDocument } from "../codec/domain-document.ts";
-import type { Context, DomainStatus, Generation, Hypervisor, ProcessTable, QemuProcess, StatsFields } from "../core/ports.ts";
+import type { Context, DomainStatus, Generation, Hypervisor, QemuProcess, StatsFields } from "../core/ports.ts";
 import { domainState, isActive, pausedReason } from "../core/states.ts";
 import { readBlockStats, type BlockSources } from "./block-stats.ts";
 import { cpuUsage } from "./cpu-usage.ts";
@@ -9,7 +9,6 @@ import { importTemplate } from "./import-template.ts";
 import { isWild, stateLetter, sumDisks, sumNet, type DiskCounters, type PollRecord } from "./poll-record.ts";
 
 export interface PollSources extends BlockSources {
-  readonly processes: ProcessTable;
   readonly rules: Generation["poll"];
 }
 

@@ -10,7 +10,7 @@ export interface LedgerRow {
   readonly missedAt?: number;
   /** When it was first seen. */
   readonly since: number;
-  /** When its state is to be said once more, because OpenNebula may have ignored it. */
+  /** When its state is to be said once more, because OpenNebula may have been deaf to it. */
   readonly repeatAt?: number;
 }
 
@@ -42,7 +42,10 @@ export interface Report {
   readonly changes: readonly Seen[];
 }
 
-/** oned ignores what it hears of a VM that came to RUNNING less than 30 s ago (monitoring.md 10.2); then it has to hear it again. */
+/**
+ * oned ignores what it hears of a VM that entered or left RUNNING less than 30 s ago (monitoring.md 10.2), by an earlier report or by an
+ * action of its own, which nobody here is told of. So all news is said twice, the second time when oned hears again; twice is harmless.
+ */
 const DEAF_SECONDS = 35;
 
 /** A pass at the end of a period may come a little early. */
@@ -92,11 +95,9 @@ function miss(row: LedgerRow, { absence, now, sync, timesMissing, periodSeconds 
   }
 }
 
-/** Said once, and once more when it may have been ignored; then it is forgotten. */
+/** Said once, and once more; then it is forgotten. */
 function powerOff(row: LedgerRow, now: number): Step {
-  const repeatAt = again(row.since, now);
-  const change = { uuid: row.uuid, id: row.id, state: "POWEROFF" as const };
-  return repeatAt === undefined ? { change } : { row: { ...row, state: "POWEROFF", repeatAt }, change };
+  return { row: { ...row, state: "POWEROFF", repeatAt: again(row.since, now) }, change: { uuid: row.uuid, id: row.id, state: "POWEROFF" } };
 }
 
 function repeatOnce(row: LedgerRow, now: number, sync: boolean): Step {
@@ -105,6 +106,7 @@ function repeatOnce(row: LedgerRow, now: number, sync: boolean): Step {
   return sync ? { row, change: row } : { row };
 }
 
-function again(since: number, now: number): number | undefined {
-  return now - since < DEAF_SECONDS ? since + DEAF_SECONDS : undefined;
+/** A VM that is new here came to RUNNING when it was first seen. */
+function again(since: number, now: number): number {
+  return (now - since < DEAF_SECONDS ? since : now) + DEAF_SECONDS;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { Guest, on, syncedTree, until } from "../support/lab.ts";
+import { Guest, lab, on, syncedTree, until } from "../support/lab.ts";
 
 const MINUTE = 60_000;
 const ONEVIRT = "/var/tmp/one/onevirt/onevirt-$(uname -m)";
@@ -42,6 +42,18 @@ describe("onevirt guest freeze", () => {
     expect(await status()).toBe("frozen");
     await on("hosta", `kill -9 ${caller}`);
     await until("it is thawed", async () => (await status()) === "thawed", 10);
+  }, MINUTE);
+
+  test("thaws although libvirtd is away when its time comes", async () => {
+    await freeze("--seconds 2");
+    await lab("stop-daemon", "hosta");
+    try {
+      await Bun.sleep(4000); // its time has come, and nobody answers
+      expect(await status()).toBe("frozen");
+    } finally {
+      await lab("start-daemon", "hosta");
+    }
+    await until("it is thawed", async () => (await status()) === "thawed", 30);
   }, MINUTE);
 
   test("of a guest without an agent is one clear error", async () => {

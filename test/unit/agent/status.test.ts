@@ -26,7 +26,7 @@ describe("status of an agent", () => {
   });
 
   test("quarantined() names those whose time has not come, whatever stands in the file", () => {
-    expect([kept({ a: { until: NOW + 1 }, b: { until: NOW - 1 }, c: { until: "x" }, d: null }, "quarantine"), kept("x", "quarantine"), kept(null, "quarantine"), new FakeState()].map((state) => quarantined(state, NOW))).toEqual([["a"], [], [], []]);
+    expect([kept({ a: { until: NOW + 1, name: "one-1" }, b: { until: NOW - 1 }, c: { until: "x" }, d: null }, "quarantine"), kept("x", "quarantine"), kept(null, "quarantine"), new FakeState()].map((state) => quarantined(state, NOW))).toEqual([[{ name: "one-1", uuid: "a" }], [], [], []]);
   });
 
   test("readStatus() of a host where no agent has run is undefined", () => {

@@ -83,9 +83,9 @@ describe("HostProcesses", () => {
     ]);
   });
 
-  test("cpuTotal() adds the counters of all processors, without those of guests, which are in them already", () => {
-    writeFileSync(join(root, "stat"), "cpu  100 1 20 300 4 5 6 7 50 1\ncpu0 1 1 1 1 1 1 1 1 1 1\n");
-    expect(processes.cpuTotal()).toEqual({ ticks: 443, processors: expect.any(Number) });
+  test("cpuTotal() counts the processors that are on, and adds their counters, without those of guests, which are in them already", () => {
+    writeFileSync(join(root, "stat"), "cpu  100 1 20 300 4 5 6 7 50 1\ncpu0 1 1 1 1 1 1 1 1 1 1\ncpu3 1 1 1 1 1 1 1 1 1 1\nintr 5\n");
+    expect(processes.cpuTotal()).toEqual({ ticks: 443, processors: 2 });
   });
 
   test("HostProcesses reads this machine's /proc", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { inflateSync } from "node:zlib";
 import { run } from "../../../src/actions/poll.ts";
+import { quarantined } from "../../../src/agent/status.ts";
 import type { StatsFields } from "../../../src/core/ports.ts";
 import type { FakeDomain } from "../../fakes/domain.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
@@ -313,6 +314,27 @@ describe("poll and a QEMU that does not answer", () => {
     world.clock.after(1000, () => world.processes.put(TWO, { state: "T" }));
     await poll(world, "-t");
     expect([blockCalls(world), world.log.lines]).toEqual([[`stats block ${ONE}`], ['WARN: QEMU of "one-9002" does not answer: its disk counters are left out']]);
+  });
+
+  test("a QEMU that is stopped is named in the quarantine, and is no longer when it goes on", async () => {
+    using world = host({ domains: [one, { ...two, state: "running" }] });
+    const names = () => quarantined(world.state, world.clock.nowMs()).map(({ name }) => name);
+    world.processes.put(TWO, { state: "T" });
+    world.clock.after(1000, () => world.processes.put(TWO, { state: "T" }));
+    await poll(world, "-t");
+    const during = names();
+    world.processes.put(TWO, { state: "S" });
+    world.hypervisor.calls.length = 0;
+    await poll(world, "-t");
+    expect([during, names(), blockCalls(world)]).toEqual([["one-9002"], [], ["stats block all"]]);
+  });
+
+  test("poll left all alone for a while when several QEMUs were stopped while they were asked; only those are left out now", async () => {
+    using world = host({ domains: [one, { ...two, state: "running" }] });
+    world.hypervisor.next("stats", (proceed) => proceed()).hangs("stats");
+    world.clock.after(2000, () => world.processes.put(TWO, { state: "T" }));
+    const text = await poll(world, "-t");
+    expect([text.includes("DISKRDBYTES=314884610"), blockCalls(world), quarantined(world.state, world.clock.nowMs()).map(({ name }) => name)]).toEqual([true, ["stats block all", `stats block ${ONE}`], ["one-9002"]]);
   });
 
   test("poll gives up after three attempts, and answers without disk counters", async () => {

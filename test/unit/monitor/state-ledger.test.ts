@@ -23,10 +23,10 @@ describe("pass()", () => {
       rows = keeps;
       return says.join();
     });
-    expect([said, rows]).toEqual([["", "", "", "", "", "POWEROFF", ""], []]);
+    expect([said, rows.map(({ state }) => state)]).toEqual([["", "", "", "", "", "POWEROFF", ""], ["POWEROFF"]]);
   });
 
-  const absences: [Absence, readonly string[], number][] = [["ended", ["POWEROFF"], 0], ["left", [], 0], ["held", [], 1], ["alive", [], 1], ["unsure", [], 1]];
+  const absences: [Absence, readonly string[], number][] = [["ended", ["POWEROFF"], 1], ["left", [], 0], ["held", [], 1], ["alive", [], 1], ["unsure", [], 1]];
   test.each(absences)("pass() of a VM that is %s", (absence, says, kept) => {
     const result = look([row({ missing: 5 })], { absence });
     expect([result.says, result.keeps.length] as unknown[]).toEqual([says, kept]);
@@ -47,6 +47,13 @@ describe("pass()", () => {
     const first = look([row({ since: 90 })], { seen: [see("FAILURE")] });
     const later = look(first.keeps, { seen: [see("FAILURE")], now: 125 });
     expect([first.says, look(first.keeps, { seen: [see("FAILURE")], now: 110 }).says, later.says, look(later.keeps, { seen: [see("FAILURE")], now: 130 }).says]).toEqual([["FAILURE"], [], ["FAILURE"], []]);
+  });
+
+  test("pass() says every change once more, 35 s later: OpenNebula is deaf after an earlier one, and after actions of its own", () => {
+    const suspended = look([row()], { seen: [see("SUSPENDED")] });
+    const resumed = look(suspended.keeps, { seen: [see()], now: 105 });
+    const later = [135, 140, 145].map((now) => look(resumed.keeps, { seen: [see()], now }).says);
+    expect([suspended.says, resumed.says, later, look(look([row()], { absence: "ended" }).keeps, { now: 135 })]).toEqual([["SUSPENDED"], ["RUNNING"], [[], ["RUNNING"], ["RUNNING"]], { says: ["POWEROFF"], keeps: [] }]);
   });
 
   test("pass() forgets the UUID of a VM that was deployed again", () => {
