@@ -1,6 +1,7 @@
 import { createSocket, type Socket as DatagramSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { decode, type Received } from "../unit/agent/wire.ts";
+import { Beliefs } from "./beliefs.ts";
 
 /** A message, and when it came: ms of the monotonic kind. */
 export interface Heard extends Received {
@@ -15,6 +16,8 @@ export class FrontEnd implements AsyncDisposable {
   undecodable = 0;
   /** Connections are taken, and nothing is read from them. */
   mute = false;
+  /** What oned makes of the reports, for VMs that it was told of. */
+  readonly beliefs: Beliefs;
   #tcp: Server | undefined;
   #udp: DatagramSocket | undefined;
   readonly #open = new Set<Socket>();
@@ -22,10 +25,14 @@ export class FrontEnd implements AsyncDisposable {
   private constructor(
     readonly address: string,
     public port: number,
-  ) {}
+    deafMs?: number,
+  ) {
+    this.beliefs = new Beliefs(deafMs);
+  }
 
-  static async open(address = "0.0.0.0"): Promise<FrontEnd> {
-    const front = new FrontEnd(address, 0);
+  /** `deafMs` is for oned behind it, see Beliefs. */
+  static async open(address = "0.0.0.0", deafMs?: number): Promise<FrontEnd> {
+    const front = new FrontEnd(address, 0, deafMs);
     await front.up();
     return front;
   }
@@ -71,6 +78,22 @@ export class FrontEnd implements AsyncDisposable {
     return this.of(type).map(({ text }) => text);
   }
 
+  /** All reports of a VM's state since a moment. */
+  states(id: number, since = 0): readonly { readonly at: number; readonly state: string }[] {
+    return this.of("STATE_VM").filter(({ at }) => at >= since).flatMap(({ at, text }) => [...text.matchAll(new RegExp(`ID="${id}".*STATE="(\\w+)"`, "g"))].map(([, state = ""]) => ({ at, state })));
+  }
+
+  /** When a VM was first reported in a state since a moment; waits for it, and fails with what came instead. */
+  async whenCame(id: number, state: string, since: number, seconds: number): Promise<number> {
+    const end = performance.now() + seconds * 1000;
+    for (;;) {
+      const found = this.states(id, since).find((each) => each.state === state);
+      if (found) return found.at;
+      if (performance.now() > end) throw new Error(`${state} of VM ${id} did not come within ${seconds} s, only ${JSON.stringify(this.states(id, since))}`);
+      await Bun.sleep(20);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down();
   }
@@ -95,7 +118,9 @@ export class FrontEnd implements AsyncDisposable {
 
   #take(by: Heard["by"], message: string): void {
     try {
-      this.heard.push({ ...decode(message), by, at: performance.now() });
+      const heard = { ...decode(message), by, at: performance.now() };
+      this.heard.push(heard);
+      if (heard.type === "STATE_VM" && heard.status === "SUCCESS") this.beliefs.hear(heard.text, heard.at);
     } catch {
       this.undecodable++;
     }
