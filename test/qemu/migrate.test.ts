@@ -24,6 +24,11 @@ const migrateTold = (from: Host, to: string, { shared = true } = {}): Promise<Re
 const migrate = async (from: Host, to: string, options: { readonly shared?: boolean } = {}): Promise<Result> => withoutProgress(await migrateTold(from, to, options));
 const sides = async () => Object.fromEntries(await Promise.all(HOSTS.map(async (host) => [host, await guest.state(host)] as const)));
 const onlyOn = (host: Host) => ({ hosta: "gone", hostb: "gone", [host]: "running" });
+/** The VM runs once, and here; what a fault left on the other side, which libvirt there may not have ended yet, runs nothing. */
+const expectOnceOn = async (host: Host) => {
+  const now = await sides();
+  expect({ [host]: now[host], running: Object.values(now).filter((state) => state === "running").length }).toEqual({ [host]: "running", running: 1 });
+};
 
 const count = (host: Host) => countOf(guest, host);
 /** Changes memory faster than any limit that these tests set. */
@@ -78,9 +83,13 @@ async function allowUserfaults(value: string): Promise<string> {
 
 /** The process of the action on a host, once it migrates. */
 async function migrating(host: Host): Promise<string> {
-  let pid = "";
   await until("the memory is being sent", async () => (await rootOn(host, `virsh -c qemu:///system domjobinfo ${guest.uuid}`)).stdout.includes("Unbounded"), 30);
-  pid = (await rootOn(host, `pgrep -f 'vmm migrate ${guest.uuid}' | head -1`)).stdout.trim();
+  return actionOn(host);
+}
+
+/** The process of the action on a host. */
+async function actionOn(host: Host): Promise<string> {
+  const pid = (await rootOn(host, `pgrep -f 'vmm migrate ${guest.uuid}' | head -1`)).stdout.trim();
   if (pid === "") throw new Error("the action is not running");
   return pid;
 }
@@ -137,8 +146,33 @@ describe("what stands in the way", () => {
     } finally {
       await on(there, `virsh -c qemu:///system undefine aaaaaaaa-0000-4000-8000-000000004001; rm ${guest.directory}/other`);
     }
-    expect([(await plan(there)).exitCode, await sides()]).toEqual([0, onlyOn(here)]);
+    const would = await plan(there);
+    expect([would.exitCode, would.stdout, await sides()]).toEqual([0, expect.stringMatching(new RegExp(`memory goes to: ${there}, here [0-9.]+ .*\\n.*\\n  not checked: whether a firewall`)), onlyOn(here)]);
   }, MINUTE);
+});
+
+describe("what the destination calls itself", () => {
+  beforeEach(calmGuest, MINUTE);
+
+  test("is looked up here before anything is done: a name that nobody knows here, or that leads back here, is one clear error, unless MIGRATE_URI names an address", async () => {
+    const address = (await on(here, `getent hosts ${there}`)).stdout.split(" ")[0] ?? "";
+    const hosts = `${DATASTORE}/4001-hosts`;
+    /** Only this host sees the file. */
+    const knowing = (line: string) => rootOn(here, `(grep -v '${there}$' ${hosts}; echo '${line}') > ${hosts}.new && cat ${hosts}.new > /etc/hosts`);
+    await rootOn(here, `cp /etc/hosts ${hosts} && cp ${hosts} ${hosts}.own && mount --bind ${hosts}.own /etc/hosts`);
+    try {
+      await configure();
+      for (const line of ["", `127.0.1.1 ${there}`]) {
+        await knowing(line);
+        const result = await migrate(here, address);
+        expect([result.exitCode, userMessage(result), await sides()]).toEqual([1, expect.stringMatching(new RegExp(`nothing was done: ${address} calls itself "${there}", .*${line === "" ? "does not know the name" : "127.0.1.1, this host itself"}; .*MIGRATE_URI`)), onlyOn(here)]);
+      }
+      await configure("", { conf: `MIGRATE_URI=tcp://${address}\n` });
+      expect([await migrate(here, address), await sides()]).toEqual([DONE, onlyOn(there)]);
+    } finally {
+      await rootOn(here, `umount /etc/hosts; rm -f ${hosts}*`);
+    }
+  }, 2 * MINUTE);
 });
 
 describe("a copy of a disk, as the storage's live snapshots make it", () => {
@@ -312,6 +346,7 @@ describe("17.1 row 8: faults", () => {
     expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 0, stderr: expect.any(String), ...onlyOn(there) });
     const now = await count(there);
     await until("the guest goes on", async () => (await count(there)) > now, 20);
+    return stderr;
   };
   beforeEach(calmGuest, MINUTE);
 
@@ -320,10 +355,11 @@ describe("17.1 row 8: faults", () => {
     await lab("stop-daemon", there);
     try {
       const { exitCode, stderr } = await migrate(here, there);
-      expect({ exitCode, stderr, here: await guest.state(here) }).toEqual({ exitCode: 1, stderr: expect.stringContaining(there), here: "running" });
+      expect({ exitCode, stderr, here: await guest.state(here) }).toEqual({ exitCode: 1, stderr: expect.stringMatching(new RegExp(`^Error migrating VM .*${protocol.replace("+", "\\+")}://${there}/system`, "m")), here: "running" });
     } finally {
       await lab("start-daemon", there);
     }
+    await expectOnceOn(here);
     await secondTry(protocol);
   }, 2 * MINUTE);
 
@@ -335,6 +371,7 @@ describe("17.1 row 8: faults", () => {
     const { exitCode, stderr } = await migration;
     expect({ exitCode, stderr, here: await guest.state(here) }).toEqual({ exitCode: 1, stderr: expect.stringContaining(`still runs on ${here}`), here: "running" });
     await lab("start-daemon", there);
+    await expectOnceOn(here);
     await secondTry();
   }, 3 * MINUTE);
 
@@ -343,7 +380,31 @@ describe("17.1 row 8: faults", () => {
     const migration = migrate(here, there);
     await rootOn(here, `kill -KILL ${await migrating(here)}`);
     expect((await migration).exitCode).not.toBe(0);
-    await secondTry(protocol);
+    await expectOnceOn(here);
+    expect(await secondTry(protocol)).toContain(`A migration of "${guest.name}" to ${there} did not end (it was in "migrate")`);
+  }, 3 * MINUTE);
+
+  test("the action killed while it prepares the disks of the destination: the same action again takes back what was made, and migrates", async () => {
+    const gate = `${DATASTORE}/4001-gate`;
+    await rootOn(here, `printf '#!/bin/sh\\nif [ "$1" = create ]; then touch ${gate}.reached; while [ ! -e ${gate}.open ]; do sleep 0.1; done; fi\\nexec qemu-img "$@"\\n' > ${gate} && chmod 755 ${gate}`);
+    await settingsOn(HOSTS, { kvmrc: `${settings().kvmrc}QEMU_IMG=${gate}\n` });
+    await rootOn(there, `mkdir -p ${guest.directory} && mount -t tmpfs -o size=64m,uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${guest.directory}`);
+    try {
+      const migration = migrate(here, there, { shared: false });
+      await until("an image is being made on the destination", async () => (await rootOn(here, `ls ${gate}.reached`)).exitCode === 0, 30);
+      await rootOn(here, `kill -KILL ${await actionOn(here)}`);
+      expect((await migration).exitCode).not.toBe(0);
+      await expectOnceOn(here);
+      await rootOn(here, `touch ${gate}.open`);
+      await until("the image that nobody waits for is there", async () => (await rootOn(there, `ls ${guest.directory}/disk.0`)).exitCode === 0, 20);
+      const { exitCode, stderr } = await migrate(here, there, { shared: false });
+      expect({ exitCode, stderr, ...(await sides()) }).toEqual({ exitCode: 0, stderr: expect.stringContaining(`A migration of "${guest.name}" to ${there} did not end (it was in "prepare")`), ...onlyOn(there) });
+      await configure();
+      expect([(await migrate(there, here, { shared: false })).exitCode, await sides()]).toEqual([0, onlyOn(here)]);
+    } finally {
+      await rootOn(there, `umount -l ${guest.directory}`);
+      await rootOn(here, `touch ${gate}.open; rm -f ${gate} ${gate}.*`);
+    }
   }, 3 * MINUTE);
 
   test("ssh cut while memory is sent", async () => {
@@ -365,7 +426,8 @@ describe("17.1 row 8: faults", () => {
       await lab("stop-daemon", there);
       const { exitCode, stderr } = await migration;
       await lab("start-daemon", there);
-      expect({ exitCode, stderr, there: await guest.state(there) }).toEqual({ exitCode: 3, stderr: expect.stringContaining("nothing was removed on either side"), there: "running" });
+      expect({ exitCode, stderr, there: await guest.state(there) }).toEqual({ exitCode: 3, stderr: expect.stringMatching(new RegExp(`to ${there}.*; ${here}: .*; ${there}: .*; nothing was removed on either side`)), there: "running" });
+      await expectOnceOn(there);
       await secondTry();
     } finally {
       await allowUserfaults(before);
@@ -377,28 +439,81 @@ describe("change of datastore", () => {
   const other = () => guest.directory.replace("/0/", "/100/");
   const request = () => document(true).replace(`<DISK_TARGET_PATH>${guest.directory}`, `<DISK_TARGET_PATH>${other()}`);
   const change = () => guest.call("hosta", "migrate", [guest.uuid, "hosta", "hosta", String(VMID), "hosta"], request());
-  const xml = async () => (await on("hosta", `virsh -c qemu:///system dumpxml ${guest.uuid}`)).stdout;
+  const plan = () => guest.call("hosta", "../../onevirt/onevirt-$(uname -m) vmm migrate", ["--plan", "--message", "-", guest.uuid, "hosta", "hosta", String(VMID), "hosta"], request());
+  const virsh = async (line: string) => (await on("hosta", `virsh -c qemu:///system ${line}`)).stdout;
+  const xml = () => virsh(`dumpxml ${guest.uuid}`);
   const content = () => guest.inside("hosta", "dd if=/dev/vda bs=1M skip=1 count=8 2>/dev/null | md5sum");
+  const destroy = () => rootOn("hosta", `virsh -c qemu:///system destroy ${guest.uuid}; umount -l ${other()}; rm -rf ${other()}`);
+  const resize = (size: string) => rootOn("hosta", `mount -o remount,size=${size} ${other()}`);
+  /** A guest beside a new datastore of this size. That is there first: a QEMU does not see what is mounted after its start. */
+  const guestBeside = async (size: string) => {
+    for (const host of HOSTS) await guest.remove(host);
+    await rootOn("hosta", `mkdir -p ${other()} && mount -t tmpfs -o size=${size},uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${other()}`);
+    await configure();
+    await freshGuest();
+  };
+  const write = (megabytes: number) => guest.inside("hosta", `dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=${megabytes} conv=fsync 2>/dev/null`);
+  /** Each disk's file, by target, as the running domain has it. */
+  const images = async () => Object.fromEntries([...(await virsh(`domblklist ${guest.uuid}`)).matchAll(/^ *(vd\w)\s+(\S+)/gm)].map(([, target, path]) => [target, path]));
+  const metadata = async () => /system_datastore>\s*(?:<!\[CDATA\[)?([^\]<\s]+)/.exec(await xml())?.[1];
 
   test("17.1 row 7, 17.1 row 15: with a full datastore the guest goes on with its old disk, and nothing of it is removed; else its disks move, and its metadata", async () => {
-    await guestAtHome();
-    await configure();
-    await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 conv=fsync 2>/dev/null");
-    const before = await content();
-    await rootOn("hosta", `mkdir -p ${other()} && mount -t tmpfs -o size=1m,uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${other()}`);
+    await guestBeside("1m");
     try {
+      await write(8);
+      const before = await content();
       const { exitCode, stderr } = await change();
-      expect({ exitCode, stderr, state: await guest.state("hosta"), disk: (await xml()).includes(`file='${guest.directory}/disk.0'`), content: await content() }).toEqual({ exitCode: 1, stderr: expect.stringContaining(`stay in ${DATASTORE}/${VMID}`), state: "running", disk: true, content: before });
-    } finally {
-      await rootOn("hosta", `umount -l ${other()}; rm -rf ${other()}`);
-    }
-    try {
+      expect({ exitCode, stderr, state: await guest.state("hosta"), images: await images(), content: await content(), metadata: await metadata() }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/the disks of "one-4001" stay in [^:]*datastores\/0\/4001: the copy of disk vda ended by itself, as when the destination is full/), state: "running", images: { vda: `${guest.directory}/disk.0` }, content: before, metadata: guest.directory });
+      await resize("64m");
+      const would = await plan();
+      expect([would.exitCode, would.stdout, await images()]).toEqual([0, expect.stringMatching(/^Change the datastore of "one-4001" on hosta: [^]*\nIt would be done\.\n$/), { vda: `${guest.directory}/disk.0` }]);
       expect(await change()).toEqual(DONE);
-      const now = await xml();
-      expect({ disk: now.includes(`file='${other()}/disk.0'`), old: now.includes(`file='${guest.directory}/disk.0'`), metadata: /system_datastore>([^<]+)</.exec(now)?.[1], content: await content(), jobs: (await on("hosta", `virsh -c qemu:///system blockjob ${guest.uuid} vda`)).stdout }).toEqual({ disk: true, old: false, metadata: other(), content: before, jobs: expect.not.stringContaining("Copy") });
+      expect({ images: await images(), old: (await xml()).includes(`file='${guest.directory}/disk.0'`), metadata: await metadata(), content: await content(), jobs: await virsh(`blockjob ${guest.uuid} vda`) }).toEqual({ images: { vda: `${other()}/disk.0` }, old: false, metadata: other(), content: before, jobs: expect.not.stringContaining("Copy") });
       expect(await change()).toEqual(DONE); // as after a lost answer
     } finally {
-      await rootOn("hosta", `virsh -c qemu:///system destroy ${guest.uuid}; rm -rf ${other()}`);
+      await destroy();
+    }
+  }, 2 * MINUTE);
+
+  test("17.1 row 7: when the second of two disks does not fit, the first is taken back, the guest goes on with both, and a second try works, after a copy that a killed action left too", async () => {
+    await guestBeside("36m");
+    const second = `${guest.directory}/disk.1`;
+    const old = { vda: `${guest.directory}/disk.0`, vdb: second };
+    const moved = { vda: `${other()}/disk.0`, vdb: `${other()}/disk.1` };
+    try {
+      await on("hosta", `head -c 24M /dev/urandom > ${second} && virsh -c qemu:///system attach-disk ${guest.uuid} ${second} vdb --live --subdriver raw --cache none`);
+      await write(16);
+      const before = await content();
+      const { exitCode, stderr } = await change();
+      expect({ exitCode, stderr, state: await guest.state("hosta"), images: await images(), content: await content(), metadata: await metadata() }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/the disks of "one-4001" stay in [^:]*datastores\/0\/4001: the copy of disk vdb ended by itself, as when the destination is full\.\n/), state: "running", images: old, content: before, metadata: guest.directory });
+      expect((await rootOn("hosta", `ls ${other()}`)).stdout).not.toContain("disk.");
+      const now = await count("hosta");
+      await until("the guest goes on", async () => (await count("hosta")) > now, 20);
+      await resize("128m");
+      await on("hosta", `qemu-img create -q -f qcow2 ${moved.vda} 32M && virsh -c qemu:///system blockcopy ${guest.uuid} vda ${moved.vda} --transient-job --reuse-external --wait`);
+      const again = await change();
+      expect({ ...again, images: await images(), content: await content(), metadata: await metadata() }).toEqual({ ...DONE, stderr: `WARN: migrate: A copy of disk vda of "one-4001" is ended, it is not used\n`, images: moved, content: before, metadata: other() });
+    } finally {
+      await destroy();
+    }
+  }, 2 * MINUTE);
+
+  test("of a UEFI VM: its variables go along, and what that means is told", async () => {
+    const uefi = (await Guest.make(VMID + 1)).with((text) => text.replace("</os>", `<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader><nvram>${DATASTORE}/${VMID + 1}/one-${VMID + 1}_VARS.fd</nvram></os>`));
+    const [from, to] = [uefi.directory, uefi.directory.replace("/0/", "/100/")];
+    const { kvmrc = "" } = settings();
+    await settingsOn(HOSTS, { kvmrc: `${kvmrc}OVMF_NVRAM=/usr/share/OVMF/OVMF_VARS.fd\n` });
+    try {
+      expect((await uefi.deploy("hosta")).exitCode).toBe(0);
+      await virsh(`suspend ${uefi.uuid}`); // a firmware that is emulated takes its time
+      await rootOn("hosta", `printf changed | dd of=${from}/${uefi.name}_VARS.fd conv=notrunc bs=1 seek=100000 2>/dev/null`);
+      const result = await uefi.call("hosta", "migrate", [uefi.uuid, "hosta", "hosta", String(VMID + 1), "hosta"], document(true).replaceAll(guest.directory, to).replace(`<ID>${VMID}</ID>`, `<ID>${VMID + 1}</ID>`));
+      expect(result).toEqual({ exitCode: 0, stdout: "", stderr: expect.stringMatching(/^WARN: migrate: "one-4002": its UEFI variables are copied as they are now; [^\n]*\n$/) });
+      expect((await rootOn("hosta", `cmp ${from}/${uefi.name}_VARS.fd ${to}/${uefi.name}_VARS.fd && stat -c %U ${to}/${uefi.name}_VARS.fd`)).stdout).toBe("oneadmin\n");
+      expect(await virsh(`dumpxml ${uefi.uuid}`)).toContain(`file='${to}/disk.0'`);
+    } finally {
+      await uefi.remove("hosta");
+      rmSync(to, { recursive: true, force: true });
     }
   }, 2 * MINUTE);
 });
