@@ -87,7 +87,7 @@ function onlyLooking(context: Context): Context {
   const { series, state } = context;
   return {
     ...context,
-    series: { append: () => ({}), last: (owner, metric, count) => series.last(owner, metric, count), removeUnused: () => undefined },
+    series: { append: () => ({}), last: (owner, metric, count) => series.last(owner, metric, count), flush: () => undefined, removeUnused: () => undefined },
     state: { read: (name) => state.read(name), write: () => undefined },
   };
 }

@@ -79,6 +79,8 @@ export interface SeriesStore {
   append(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): Readonly<Record<string, SeriesPoint>>;
   /** The last points of a metric, oldest first; none when nothing is known. */
   last(owner: SeriesOwner, metric: string, count: number): readonly SeriesPoint[];
+  /** What was added is in the owner's file now, for whoever reads that. */
+  flush(owner: SeriesOwner): void;
   /** Removes files that nobody has written to since. */
   removeUnused(before: number): void;
 }

@@ -43,8 +43,12 @@ export class BufferedSeries implements SeriesStore, Disposable {
   }
 
   last(owner: SeriesOwner, metric: string, count: number): readonly SeriesPoint[] {
-    this.#write(this.#waiting.get(keyOf(owner)));
+    this.flush(owner);
     return this.store.last(owner, metric, count);
+  }
+
+  flush(owner: SeriesOwner): void {
+    this.#write(this.#waiting.get(keyOf(owner)));
   }
 
   removeUnused(before: number): void {
@@ -59,7 +63,7 @@ export class BufferedSeries implements SeriesStore, Disposable {
 
   /** The first pass is written at once: what was before is in the file, and so is the proof that it can be written to. So is one that does not follow the one before. */
   #begin(owner: SeriesOwner, values: Readonly<Record<string, number>>, at: number, keepSeconds: number): Readonly<Record<string, SeriesPoint>> {
-    this.#write(this.#waiting.get(keyOf(owner)));
+    this.flush(owner);
     this.#waiting.delete(keyOf(owner));
     const before = this.store.append(owner, values, at, keepSeconds);
     const waiting: Waiting = { owner, keepSeconds, passes: [], newest: {}, due: at + (WAIT_SECONDS / TURNS) * (1 + (owner.id % TURNS)) };

@@ -45,6 +45,11 @@ export class SeriesDatabases implements SeriesStore {
     });
   }
 
+  /** Nothing waits here. */
+  flush(): void {
+    return;
+  }
+
   removeUnused(before: number): void {
     if (!existsSync(this.directory)) return;
     const files = readdirSync(this.directory).filter((name) => /^(host|-?\d+)\.db$/.test(name)).map((name) => join(this.directory, name));

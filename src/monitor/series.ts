@@ -11,21 +11,35 @@ type Ports = Pick<Context, "series" | "files" | "tree" | "clock" | "log">;
 /** What forecast.conf says of hosts or VMs (monitoring.md 8.4). */
 export interface SeriesSettings {
   readonly keepSeconds: number;
-  /** Whether forecasts are wanted. */
-  readonly forecasts: boolean;
+  /** Whether forecasts of the next minutes are wanted. */
+  readonly near: boolean;
+  /** How far ahead others look, which are made once in this time; undefined when none are wanted. */
+  readonly farSeconds: number | undefined;
 }
+
+/** The program's own defaults, in minutes. */
+const DEFAULT_PERIOD = 15;
+const DEFAULTS: SeriesSettings = { keepSeconds: DEFAULT_WEEKS * WEEK_SECONDS, near: true, farSeconds: DEFAULT_PERIOD * 60 };
 
 /** Reads forecast.conf. One that is missing or cannot be read means the program's own defaults. */
 export function readSeriesSettings(kind: SeriesOwner["kind"], { files, tree, log }: Pick<Ports, "files" | "tree" | "log">): SeriesSettings {
   const path = `${tree}/etc/im/kvm-probes.d/forecast.conf`;
   try {
     const text = files.findText(path, 1024 * 1024);
-    const { db_retention: weeks, forecast } = (text === undefined ? {} : (parseProbeSettings(text, path)[kind] ?? {})) as { db_retention?: unknown; forecast?: { enabled?: unknown } | null };
-    return { keepSeconds: (Number(weeks) > 0 ? Number(weeks) : DEFAULT_WEEKS) * WEEK_SECONDS, forecasts: forecast?.enabled !== false };
+    const { db_retention: weeks, forecast, forecast_far: far } = (text === undefined ? {} : (parseProbeSettings(text, path)[kind] ?? {})) as { db_retention?: unknown; forecast?: Section; forecast_far?: Section };
+    const farSeconds = (Number(far?.period) > 0 ? Number(far?.period) : DEFAULT_PERIOD) * 60;
+    return { keepSeconds: (Number(weeks) > 0 ? Number(weeks) : DEFAULT_WEEKS) * WEEK_SECONDS, near: isOn(forecast), farSeconds: isOn(far) ? farSeconds : undefined };
   } catch (error) {
     log.log("WARN", messageOf(error));
-    return { keepSeconds: DEFAULT_WEEKS * WEEK_SECONDS, forecasts: true };
+    return DEFAULTS;
   }
+}
+
+type Section = { readonly enabled?: unknown; readonly period?: unknown } | null | undefined;
+
+/** Python's YAML is of version 1.1, where these words are no text. */
+function isOn(section: Section): boolean {
+  return !/^(false|no|off|n)$/i.test(String(section?.enabled ?? true));
 }
 
 /**

@@ -59,6 +59,13 @@ export class FakeSeries implements SeriesStore {
     return before;
   }
 
+  /** Owners whose points had to be in the file, in order. */
+  readonly flushed: string[] = [];
+
+  flush({ kind, id }: SeriesOwner): void {
+    this.flushed.push(`${kind} ${id}`);
+  }
+
   last({ kind, id }: SeriesOwner, metric: string, count: number): readonly SeriesPoint[] {
     return (this.points.get(`${kind} ${id} ${metric}`) ?? []).slice(-count);
   }

@@ -67,3 +67,10 @@ test("a file that cannot be written to is told in every pass, and written again 
   store.append(VM, { cpu: 1 }, 1390, WEEK);
   expect([failures, written()]).toEqual([[true, true, true], [1390]]);
 });
+
+test("points waited for minutes while a program read the file; now flush() writes them, and only the owner's", () => {
+  const { store, written } = series();
+  for (const id of [7, 8]) for (const at of [1000, 1030, 1060]) store.append({ ...VM, id }, { cpu: 1 }, at, WEEK);
+  store.flush(VM);
+  expect([written(7), written(8), store.append(VM, { cpu: 2 }, 1090, WEEK)]).toEqual([[1000, 1030, 1060], [1000], { cpu: { at: 1060, value: 1 } }]);
+});
