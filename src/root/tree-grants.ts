@@ -10,6 +10,8 @@ export interface TreeGrant {
 
 /** Files of the synced tree. What stands behind a "!" is forbidden, not allowed. */
 const TREE_PATH = /(?<!!\s*)\/var\/tmp\/one(?![\w.-])(?:\/[^\s,]*)?/g;
+/** Transfer drivers call it by this path when they back up a running VM (actions.md 7.24). */
+const TPM_HELPER = "/var/tmp/one/vtpm_setup";
 const NETWORK_PLACE = "/var/tmp/one/vnm/";
 const ALIAS = /^\s*Cmnd_Alias\s/;
 const ALIAS_NAME = /(?<![\w/])([A-Z][A-Z0-9_]*)\s*=/g;
@@ -37,6 +39,7 @@ function usersOf(line: SudoersLine, commands: readonly SudoersLine[]): readonly 
 function grant({ file, line }: SudoersLine, users: readonly SudoersLine[] = [], paths: readonly string[], mustGo: boolean): readonly TreeGrant[] {
   if (paths.length === 0) return [];
   const used = users.length === 0 ? "" : `, and its name from ${users.map((each) => `${each.file} line ${each.line}`).join(" and ")}`;
-  const advice = mustGo ? `it must go (visudo -f ${file})${used}; root's own are in ${ROOT_DIRECTORY}` : "onevirt has nothing in its place; it can go where no virtual network needs it";
+  const price = paths.includes(TPM_HELPER) ? "; OpenNebula's backups, which call it too, then keep no newer TPM state" : "";
+  const advice = mustGo ? `it must go (visudo -f ${file})${used}; root's own are in ${ROOT_DIRECTORY}${price}` : "onevirt has nothing in its place; it can go where no virtual network needs it";
   return [{ text: `${file} line ${line} lets root run ${paths.join(" and ")}, which oneadmin can write: ${advice}`, mustGo }];
 }

@@ -61,6 +61,20 @@ describe("programs that own the data", () => {
     await guest.act("hosta", "cancel");
   }, MINUTE);
 
+  test("cancel of a guest with a TPM starts sudo, and so does the deploy that takes its state up", async () => {
+    const onevirt = "/var/tmp/one/onevirt/onevirt-$(uname -m)";
+    const tpm = guest.with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, "").replace("</devices>", "<tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm></devices>"));
+    expect(await rootOn("hosta", `${onevirt} root install`)).toMatchObject({ exitCode: 0 });
+    try {
+      expect((await tpm.deploy("hosta")).exitCode).toBe(0);
+      expect(await listed("cancel", [guest.uuid, "hosta", "241", "hosta"], "")).toEqual(["sudo"]);
+      expect(await listed("deploy", [guest.file, "hosta", "241", "hosta"], tpm.xml)).toEqual(["sudo"]);
+      expect(await listed("cancel", [guest.uuid, "hosta", "241", "hosta"], "")).toEqual(["sudo"]);
+    } finally {
+      await rootOn("hosta", `${onevirt} root uninstall; rm -rf ${guest.directory}/tpm /var/lib/libvirt/swtpm/${guest.uuid}`);
+    }
+  }, MINUTE);
+
   test("save and restore with Ceph start rbd", async () => {
     const halted = guest.with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
     await halted.deploy("hosta");

@@ -156,7 +156,7 @@ describe("sudoers of others", () => {
     expect(said).toEqual([
       ["/opennebula line 4 lets root run /var/tmp/one/vnm/tproxy, which oneadmin can write: onevirt has nothing in its place; it can go where no virtual network needs it", false],
       ["/opennebula line 5 lets root run /var/tmp/one/vgpu, which oneadmin can write: it must go (visudo -f /opennebula), and its name from /opennebula-node-kvm line 1; root's own are in /usr/lib/onevirt", true],
-      ["/opennebula line 6 lets root run /var/tmp/one/vtpm_setup, which oneadmin can write: it must go (visudo -f /opennebula), and its name from /opennebula-node-kvm line 1; root's own are in /usr/lib/onevirt", true],
+      ["/opennebula line 6 lets root run /var/tmp/one/vtpm_setup, which oneadmin can write: it must go (visudo -f /opennebula), and its name from /opennebula-node-kvm line 1; root's own are in /usr/lib/onevirt; OpenNebula's backups, which call it too, then keep no newer TPM state", true],
     ]);
   });
 
