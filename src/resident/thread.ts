@@ -28,9 +28,9 @@ export class ResidentThread implements Thread {
   constructor(
     path: string,
     private readonly startLocal: () => Thread,
-    connect: typeof Bun.connect = Bun.connect,
+    greetingMs = GREETING_MS,
   ) {
-    const timer = setTimeout(() => this.#workLocally(), GREETING_MS);
+    const timer = setTimeout(() => this.#workLocally(), greetingMs);
     const socket = {
       open: (opened: Socket) => void (this.#socket = opened),
       data: (_: Socket, bytes: Uint8Array) => {
@@ -42,7 +42,7 @@ export class ResidentThread implements Thread {
       error: () => this.#lost(),
       connectError: () => this.#lost(),
     };
-    connect({ unix: path, socket }).catch(() => this.#lost());
+    Bun.connect({ unix: path, socket }).catch(() => this.#lost());
   }
 
   postMessage(message: Message): void {

@@ -186,7 +186,7 @@ describe("rows 10 to 16, limits and repetition", () => {
   });
 
   test("-w ends every kind of step, and what it started (row 10)", async () => {
-    start("-t 15 -r 0 -w 1 kvm -p");
+    start("-t 15 -r 0 -w 4 kvm -p");
     for (const script of ["vmm/kvm/cancel", "vmm/kvm/resize", "vnm/bridge/pre", "tm/ssh/context"]) world.behave(script, { body: "sleep 60 & sleep 60" });
     const requests = [requestLine("CANCEL", 1), requestLine("RESIZE", 2), requestLine("RESTORE", 3, { template: NIC }), requestLine("UPDATECONF", 4, { command: "CONTEXT ssh /c node1:/d 7 0\n" })];
     expect((await answers(...requests)).toSorted()).toEqual([

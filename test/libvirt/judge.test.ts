@@ -66,6 +66,7 @@ describe("GuardedJudge", () => {
   test("GuardedJudge gives up at its deadline, and its next call is on a fresh thread", async () => {
     const go = join(place, "go");
     using judge = new GuardedJudge({ uri: "shim:///", startWorker: startThread, libraryPaths: [buildShim({ virDomainDefineXMLFlags: `static int asked; if (asked++) return &object; while (access(${JSON.stringify(go)}, 0)) usleep(5000); return &object;` })] });
+    await judge.inactiveNames(within()); // the thread stands
     const first = await judge.define("<domain/>", { schema: true }, within(0.3)).catch((error: OnevirtError) => `${error.code}: ${error.message}`);
     const second = await judge.define("<domain/>", { schema: true }, within());
     writeFileSync(go, "");

@@ -66,14 +66,14 @@ describe("save and restore of a running guest", () => {
     await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M count=24 conv=fsync 2>/dev/null");
     await on("hosta", `qemu-img create -q -f qcow2 ${copy} 32M && virsh -c qemu:///system blockcopy ${guest.uuid} vda ${copy} --transient-job --bandwidth 1 --reuse-external`);
     const saving = on("hosta", `ONEVIRT_TRACE=${copy}.trace ${REMOTE}/save ${guest.uuid} ${checkpoint()} hosta ${VMID} hosta`, driverMessage());
-    await until("libvirt has refused", async () => (await on("hosta", `grep -c ' virDomainSave' ${copy}.trace`)).stdout.trim() === "1", 20);
+    await until("libvirt has refused", async () => (await on("hosta", `grep -c ' virDomainSave' ${copy}.trace`)).stdout.trim() >= "1", 60);
     await on("hosta", `virsh -c qemu:///system blockjob ${guest.uuid} vda --abort; rm -f ${copy} ${copy}.trace`);
-    expect(await saving).toEqual({ ...DONE, stderr: `INFO: save: save of "${guest.name}": a disk is being copied, trying again in 5 s\n` });
+    expect(await saving).toEqual({ ...DONE, stderr: expect.stringMatching(new RegExp(`^(INFO: save: save of "${guest.name}": a disk is being copied, trying again in 5 s\n)+$`)) });
     expect(await restore()).toEqual(DONE);
   }, 2 * MINUTE);
 
   test("restore of a guest that put itself to sleep wakes it, and needs no checkpoint", async () => {
-    await guest.inside("hosta", "(sleep 0.2; echo mem > /sys/power/state) >/dev/null 2>&1 &");
+    await guest.begin("hosta", "sleep 1; echo mem > /sys/power/state");
     await until("it sleeps", async () => (await guest.state("hosta")) === "pmsuspended", 20);
     expect(await restore()).toEqual(DONE);
     await until("it is awake", async () => (await guest.state("hosta")) === "running", 20);
@@ -162,7 +162,7 @@ describe("system snapshots of a running guest", () => {
 
   test("snapshot_create that outlives its limit is unknown, not done, although libvirt names the snapshot already; it becomes done", async () => {
     const qemu = (await rootOn("hosta", `cat /run/libvirt/qemu/${guest.name}.pid`)).stdout.trim();
-    await settingsOn(["hosta"], { conf: "LIMIT_SNAPSHOT_CREATE=2\n" });
+    await settingsOn(["hosta"], { conf: "LIMIT_SNAPSHOT_CREATE=6\n" });
     await rootOn("hosta", `kill -STOP ${qemu}`);
     try {
       const late = await guest.call("hosta", "snapshot_create", [guest.uuid, "5", VMID, "hosta"]);
@@ -245,7 +245,7 @@ describe("commands in a guest", () => {
   }, MINUTE);
 
   test("a guest whose agent is silent: exec says so in time and keeps nothing, and shutdown gets through by ACPI", async () => {
-    await guest.inside("hosta", "(sleep 0.2; kill -STOP $(pidof qemu-ga)) >/dev/null 2>&1 &");
+    await guest.begin("hosta", "sleep 1; kill -STOP $(pidof qemu-ga)");
     await until("the agent is silent", async () => (await on("hosta", `virsh -c qemu:///system qemu-agent-command ${guest.name} --timeout 1 '{"execute":"guest-ping"}'`)).exitCode !== 0, 20);
     const refused = await exec("date");
     expect({ code: refused.exitCode, says: userMessage(refused), kept: (await on("hosta", "ls /var/run/one/one-201")).exitCode === 0 }).toEqual({ code: 1, says: expect.stringMatching(/^Error executing the command in VM 201: [^\n]*Guest agent is not responding[^\n]*$/), kept: false });

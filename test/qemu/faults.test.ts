@@ -48,7 +48,7 @@ describe("with one QEMU stopped", () => {
     const pid = (await rootOn("hosta", "cat /run/libvirt/qemu/one-2002.pid")).stdout.trim();
     await rootOn("hosta", `kill -STOP ${pid}`);
     const [result, seconds] = await timed(() => on("hosta", `${REMOTE}/poll -t`));
-    expect({ code: result.exitCode, disks: disks(result.stdout), inTime: seconds < 8 }).toEqual({ code: 0, inTime: true, disks: { "one-2001": true, "one-2002": false, "one-2003": true, "one-2004": true } });
+    expect({ code: result.exitCode, disks: disks(result.stdout), inTime: seconds < 15 }).toEqual({ code: 0, inTime: true, disks: { "one-2001": true, "one-2002": false, "one-2003": true, "one-2004": true } });
     expect(result.stderr).toBe('WARN: poll: QEMU of "one-2002" does not answer: its disk counters are left out\n');
     expect(result.stdout).toMatch(/DEPLOY_ID=one-2002,\n\s+POLL="STATE=a CPU=\d+\.\d+ MEMORY=\d+/);
 
@@ -66,7 +66,7 @@ describe("with one QEMU stopped", () => {
     const [second, again] = await timed(() => on("hosta", `${REMOTE}/poll -t`));
     const [single] = await timed(() => on("hosta", `${REMOTE}/poll one-2001 hosta 2001 hosta`));
     const others = { "one-2001": true, "one-2003": false, "one-2004": true };
-    expect({ code: first.exitCode, disks: disks(first.stdout), stderr: first.stderr, waited: seconds > 2 && seconds < 8 }).toEqual({ code: 0, disks: others, stderr: expect.stringContaining('QEMU of "one-2003" does not answer'), waited: true });
+    expect({ code: first.exitCode, disks: disks(first.stdout), stderr: first.stderr, waited: seconds > 2 && seconds < 15 }).toEqual({ code: 0, disks: others, stderr: expect.stringContaining('QEMU of "one-2003" does not answer'), waited: true });
     expect({ code: second.exitCode, disks: disks(second.stdout), stderr: second.stderr, quicker: again < seconds }).toEqual({ code: 0, disks: others, stderr: expect.stringContaining('QEMU of "one-2003" does not answer'), quicker: true });
     expect(single).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^STATE=a .*DISKRDBYTES=/) });
   }, MINUTE);
@@ -83,7 +83,7 @@ describe("with libvirtd stopped", () => {
     await guest.deploy("hosta");
     for (const action of ["shutdown", "cancel"]) {
       const [result, seconds] = await whileDaemonIsStopped(() => timed(() => guest.act("hosta", action)));
-      expect({ action, code: result.exitCode === 0, inTime: seconds < 12, says: userMessage(result) }).toEqual({ action, code: false, inTime: true, says: expect.stringMatching(/state is not known|not certain/) });
+      expect({ action, code: result.exitCode === 0, inTime: seconds < 20, says: userMessage(result) }).toEqual({ action, code: false, inTime: true, says: expect.stringMatching(/state is not known|not certain/) });
       expect(await guest.state("hosta")).toBe("running");
     }
   }, 2 * MINUTE);
@@ -93,11 +93,11 @@ describe("with libvirtd stopped", () => {
     await whileDaemonIsStopped(async () => {
       const names = ACTION_NAMES.filter((name) => !["shutdown", "cancel", "exec_cancel"].includes(name)); // no command runs: nothing to cancel
       const [results, seconds] = await timed(() => atOnce("hosta", guest, names));
-      expect(seconds).toBeLessThan(25);
+      expect(seconds).toBeLessThan(50);
       for (const [action, result] of results)
         expect({ action, failed: result.exitCode !== 0, stdout: result.stdout, says: userMessage(result) }).toEqual({ action, failed: true, stdout: "", says: expect.stringMatching(/^[^\n]*no answer from qemu\S* within[^\n]*$/) });
       const [all, inAll] = await timed(() => on("hosta", `${REMOTE}/poll -t`));
-      expect({ code: all.exitCode, stdout: all.stdout, inTime: inAll < 12, stderr: all.stderr }).toEqual({ code: 0, stdout: "", inTime: true, stderr: expect.stringContaining("ERROR: poll: Nothing is reported: ") });
+      expect({ code: all.exitCode, stdout: all.stdout, inTime: inAll < 20, stderr: all.stderr }).toEqual({ code: 0, stdout: "", inTime: true, stderr: expect.stringContaining("ERROR: poll: Nothing is reported: ") });
     });
     expect(await guest.state("hosta")).toBe("running");
   }, 2 * MINUTE);
@@ -139,7 +139,7 @@ describe("with libvirtd absent", () => {
       expect(await guest.deploy("hosta")).toMatchObject({ exitCode: 0 });
       await lab("stop-daemon", "hosta");
       const [results, seconds] = await timed(() => atOnce("hosta", guest, ACTION_NAMES.filter((name) => name !== "exec_cancel")));
-      expect(seconds).toBeLessThan(25);
+      expect(seconds).toBeLessThan(50);
       for (const [action, result] of results)
         expect({ action, failed: result.exitCode !== 0, stdout: result.stdout, says: userMessage(result) }).toEqual({ action, failed: true, stdout: "", says: expect.stringMatching(action === "deploy" ? /^[^\n]*cannot tell whether[^\n]*$/ : /^[^\n]*(Failed to connect socket|Cannot connect to)[^\n]*$/) });
       const all = await on("hosta", `${REMOTE}/poll -t`);

@@ -10,7 +10,7 @@ let tree = "";
 let guest: Guest;
 
 beforeAll(async () => {
-  tree = await syncedTree(["hosta"], { kvmrc: kvmrc(8) });
+  tree = await syncedTree(["hosta"], { kvmrc: kvmrc(30) });
   // Two sockets that may come, memory that may come, an I/O thread, and a drive without a medium.
   guest = (await Guest.make(211, "--memory", "256", "--max-memory", "1024", "--vcpus", "1", "--max-vcpus", "2")).with(withDrive).with((xml) => xml.replace("<os>", "<iothreads>2</iothreads><os>"));
   await guest.deploy("hosta");
@@ -58,7 +58,8 @@ describe("disks of a running guest", () => {
     const again = await attachDisk(path, target, values);
     expect({ code: again.exitCode, stderr: again.stderr }).toEqual({ code: 1, stderr: expect.stringContaining(`Could not attach ${path} (${target}) to ${guest.uuid}: `) });
     expect(await detachDisk(path, target)).toEqual(DONE);
-    expect({ inGuest: await blockDevices(), inDocument: (await document()).includes(`dev='${target}'`) }).toEqual({ inGuest: before, inDocument: false });
+    expect((await document()).includes(`dev='${target}'`)).toBe(false);
+    await until("the guest sees that it has gone", async () => String(await blockDevices()) === String(before), 20);
     expect((await detachDisk(path, target)).exitCode).toBe(0); // as after a lost answer
   }, MINUTE);
 
@@ -86,7 +87,7 @@ describe("disks of a running guest", () => {
     expect(await attachDisk(file("disk.6"), "sdd", { TYPE: "CDROM" })).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`"${guest.name}" has disk sdd already`) });
     expect({ old: (await document()).includes("disk.5"), other: (await document()).includes("disk.6") }).toEqual({ old: true, other: false });
     expect(await detachDisk(file("disk.5"), "sdd")).toEqual(DONE);
-    expect(await blockDevices()).toEqual(before);
+    await until("the guest sees that it has gone", async () => String(await blockDevices()) === String(before), 20);
   }, MINUTE);
 
   test("17.1 rows 3 and 4: a shell command in a value reaches libvirt as text, and nobody runs it", async () => {

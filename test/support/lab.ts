@@ -142,6 +142,13 @@ export class Guest {
     }
   }
 
+  /** Begins a line in a shell inside the guest, and does not ask what became of it: the agent may be gone by then. */
+  async begin(host: Host, line: string): Promise<void> {
+    const question = { execute: "guest-exec", arguments: { path: "/bin/sh", arg: ["-c", line] } };
+    const { exitCode, stderr } = await on(host, `virsh -c qemu:///system qemu-agent-command ${this.name} ${quoteWord(JSON.stringify(question))}`);
+    if (exitCode !== 0) throw new Error(`the agent of ${this.name} did not answer: ${stderr}`);
+  }
+
   /** Waits until the guest's agent answers: then it has booted. */
   async ready(host: Host, seconds?: number): Promise<void> {
     await until(`the agent of ${this.name} answers`, async () => (await on(host, `virsh -c qemu:///system qemu-agent-command ${this.name} '{"execute":"guest-ping"}'`)).exitCode === 0, seconds);

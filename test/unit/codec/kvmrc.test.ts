@@ -78,7 +78,7 @@ describe("parseKvmrc()", () => {
     for (const piece of ["A=1 ", "'", '"\\"', "\\", "# ", " ", "A", "a=b;", "=", "'x'\"y\""]) {
       const started = performance.now();
       parseKvmrc(`A=${piece.repeat(20_000)}`);
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(performance.now() - started).toBeLessThan(5000);
     }
   });
 });

@@ -26,6 +26,11 @@ class ScriptedThread implements Thread {
     const result = this.serve(message);
     if (result !== undefined) queueMicrotask(() => this.onmessage?.({ data: { id: message.id, result } } as MessageEvent<Reply>));
   }
+  /** Calls that have come. */
+  get asked(): number {
+    return this.seen.filter((message) => typeof message === "object" && "operation" in message).length;
+  }
+
   unref(): void {}
 }
 
@@ -40,7 +45,10 @@ interface Scene extends Disposable {
   longAction(): GuardedThread<"long">;
 }
 
-function scene(): Scene {
+/** An agent in this very process greets when it is its turn, which a busy machine may take its time for. */
+const GREETING_MS = 10_000;
+
+function scene(greetingMs = GREETING_MS): Scene {
   const directory = mkdtempSync(join(tmpdir(), "resident-"));
   const path = join(directory, "libvirt.sock");
   const agents: ScriptedThread[] = [];
@@ -51,7 +59,7 @@ function scene(): Scene {
     list.push(thread);
     return thread;
   };
-  const options = { uri: "test:///default", startWorker: () => new ResidentThread(path, start(own, () => "by itself")) };
+  const options = { uri: "test:///default", startWorker: () => new ResidentThread(path, start(own, () => "by itself"), greetingMs) };
   return {
     path, agents, own,
     agent: (serve, idleMs) => keep(open, new ResidentServer(path, new HostFiles(), start(agents, serve), idleMs)),
@@ -70,6 +78,9 @@ function keep<T extends Disposable>(list: Disposable[], each: T): T {
 }
 
 const within = (seconds: number) => Deadline.after(seconds, systemClock);
+const until = async (isSo: () => boolean) => {
+  for (const end = performance.now() + 10_000; !isSo(); await Bun.sleep(5)) if (performance.now() > end) throw new Error("It did not happen within 10 s");
+};
 const ask = (thread: GuardedThread<"operations">, seconds = 5) => thread.call("hypervisor", "versions", [], "ask", within(seconds)) as Promise<unknown>;
 
 describe("resident", () => {
@@ -116,7 +127,7 @@ describe("resident", () => {
     await ask(first);
     const during = here.agents[0]?.seen.includes("stop");
     first[Symbol.dispose]();
-    for (const end = performance.now() + 5000; !here.agents[0]?.seen.includes("stop") && performance.now() < end; ) await Bun.sleep(5);
+    await until(() => here.agents[0]?.seen.includes("stop") === true);
     await ask(here.action());
     expect([during, here.agents.map(({ seen }) => seen.includes("stop"))]).toEqual([false, [true, false]]);
   });
@@ -127,7 +138,7 @@ describe("resident", () => {
   });
 
   test("an agent that does not greet is not waited for", async () => {
-    using here = scene();
+    using here = scene(60);
     const silent = Bun.listen({ unix: here.path, socket: { data: () => undefined } });
     expect(await ask(here.action())).toBe("by itself");
     silent.stop(true);
@@ -138,7 +149,7 @@ describe("resident", () => {
     const agent = here.agent(() => undefined);
     const action = here.action();
     const answer = ask(action).catch((error: unknown) => error);
-    await Bun.sleep(50);
+    await until(() => here.agents[0]?.asked === 1);
     agent[Symbol.dispose]();
     expect(await answer).toMatchObject({ code: "CONNECTION_LOST" });
     expect(here.own.flatMap(({ seen }) => seen.filter((message) => typeof message === "object" && "operation" in message))).toEqual([]);
@@ -149,7 +160,9 @@ describe("resident", () => {
     using here = scene();
     here.agent(({ operation }) => (operation === "list" ? undefined : "fresh"));
     const stuck = here.action();
-    await stuck.call("hypervisor", "list", [], "list", within(0.1)).catch(() => undefined);
+    const asked = stuck.call("hypervisor", "list", [], "list", within(1)).catch(() => undefined);
+    await until(() => here.agents[0]?.asked === 1);
+    await asked;
     expect(await ask(here.action())).toBe("fresh");
     expect(here.agents.length).toBe(2);
   });
@@ -157,8 +170,8 @@ describe("resident", () => {
   test("at most eight threads are lent, and who comes then works by himself", async () => {
     using here = scene();
     here.agent(({ operation }) => (operation === "list" ? undefined : "lent"));
-    const waiting = Array.from({ length: 8 }, () => here.action().call("hypervisor", "list", [], "list", within(1)).catch(() => "late"));
-    await Bun.sleep(50);
+    const waiting = Array.from({ length: 8 }, () => here.action().call("hypervisor", "list", [], "list", within(3)).catch(() => "late"));
+    await until(() => here.agents.length === 8 && here.agents.every(({ asked }) => asked === 1));
     expect(await ask(here.action())).toBe("by itself");
     expect(here.agents.length).toBe(8);
     await Promise.all(waiting);
