@@ -340,7 +340,7 @@ describe("at the end", () => {
     try {
       const answer = await startAgent();
       expect([...answer.matchAll(/<(\w+)>[\w+/=]+<\/\1>/g)].map(([, name]) => name)).toEqual(["SYSTEM_HOST", "MONITOR_HOST", "STATE_VM", "EXEC_VM", "MONITOR_VM", "MONITOR_VM", "TIMESTAMP"]);
-      await next("MONITOR_VM", "numbers have come", (each) => numbers(each, FIRST).includes("DISKRDBYTES="), 10);
+      await next("MONITOR_VM", "numbers have come", (each) => numbers(each, FIRST).includes("DISKRDBYTES="), 30); // a guest whose agent is silent is asked again
       await statesAreOnTime();
     } finally {
       await rootOn("hosta", "umount -l /var/tmp/one_db");
