@@ -40,6 +40,9 @@ const BEACON: Row = { category: "host/beacon", type: "BEACON_HOST", period: "BEA
 /** A host loop fails this often in a row before the front-end hears of it: it would put all VMs to UNKNOWN. */
 const PATIENCE = 3;
 
+/** A new agent waits so long for lists of the host that nobody has told it yet: OpenNebula would believe that their devices and VMs are gone. */
+const LISTS_MS = 60_000;
+
 /** Periods, and seconds at least, without success after which a loop stands still; a pass that may take longer has its time. */
 const STILL_PERIODS = 4;
 const STILL_SECONDS = 120;
@@ -100,9 +103,9 @@ export class Agent {
   }
 
   async #part({ category, type, acts }: Row): Promise<string> {
-    const { text, failures } = acts ? { text: "", failures: [] } : await this.#probes.pass(category);
+    const { text, failures, isIncomplete } = acts ? { text: "", failures: [], isIncomplete: false } : await this.#probes.pass(category);
     this.#note(category, failures);
-    return text === "" && failures.length > 0 ? "" : `<${type}>${Buffer.from(text || "\n").toString("base64")}</${type}>\n`;
+    return isIncomplete || (text === "" && failures.length > 0) ? "" : `<${type}>${Buffer.from(text || "\n").toString("base64")}</${type}>\n`;
   }
 
   /** Runs the loops and listens to events until it is stopped. */
@@ -125,13 +128,14 @@ export class Agent {
 
   async #pass(row: Row): Promise<void> {
     const began = this.#context.clock.monotonicMs();
-    const { text: found, failures } = await this.#probes.pass(row.category);
+    const { text: found, failures, isIncomplete } = await this.#probes.pass(row.category);
     const text = this.#toSend(row.type, found, this.#context.clock.monotonicMs() - began);
     this.#note(row.category, failures);
     const failed = failures.length > 0 && text.trim() === "";
-    const inARow = failed ? (this.#failedPasses.get(row.category) ?? 0) + 1 : 0;
+    const inARow = failed || isIncomplete ? (this.#failedPasses.get(row.category) ?? 0) + 1 : 0;
     this.#failedPasses.set(row.category, inARow);
-    if (failed && row.ofHost && inARow < PATIENCE) throw new Error(failures.join("; ")); // tried again soon, and not told
+    const mayWait = inARow < PATIENCE || (isIncomplete && this.#context.clock.monotonicMs() - this.#startedMs < LISTS_MS);
+    if ((failed || isIncomplete) && row.ofHost && mayWait) throw new Error(failures.join("; ")); // tried again soon, and not told
     if (!failed && text.trim() === "") return;
     if (row.type === "MONITOR_HOST" && this.#still().length > 0) return; // it would be a sign of life, as a beacon is
     await this.#send(row.type, !failed, failed ? failures.join("; ") : text.trim());

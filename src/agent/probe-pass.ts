@@ -3,6 +3,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
 import type { ProbeCategory, ProbeRequest } from "../probes/probe.ts";
 import { probeFor } from "../probes/table.ts";
+import { HostFacts } from "./host-facts.ts";
 import type { AgentWorld, ForeignProbe } from "./ports.ts";
 
 /** What one pass over a category brought. */
@@ -12,6 +13,8 @@ export interface PassResult {
   readonly parts: readonly PassPart[];
   /** What failed, by file. */
   readonly failures: readonly string[];
+  /** A list that the front-end takes as a whole is missing: its probe failed, and nobody knows what it said before. */
+  readonly isIncomplete: boolean;
 }
 
 /** What one file said. */
@@ -30,15 +33,18 @@ const GRACE_SECONDS = 1;
 
 /**
  * Missing lines of the host's facts are facts too (no PCI device, no wild VM; for 5.x no TOTALCPU is 0), so what a failed probe said
- * before is said again. Never a list of VMs that calls itself complete: VMs that have come since then would be powered off.
+ * before is said again; of the host's own message also what it said to the agent before. Never a list of VMs that calls itself complete:
+ * VMs that have come since then would be powered off.
  */
 const REPEATED: ReadonlySet<ProbeCategory> = new Set(["host/system", "collectd"]);
+const KEPT: ProbeCategory = "host/system";
 const COMPLETE_LIST = /^\s*VM_POLL\s*=/m;
 
 /** The probes of all categories: what each said last, and which of them have not come back. */
 export class Probes {
   readonly #running = new Set<string>();
   readonly #last = new Map<string, string>();
+  readonly #facts: HostFacts;
 
   constructor(
     private readonly request: ProbeRequest,
@@ -46,7 +52,9 @@ export class Probes {
     private readonly clock: Clock,
     /** Hears what a probe of ours says after it was given up, as when the whole process was stopped for a while: it believes that it was heard. */
     private readonly late: (category: ProbeCategory, text: string) => void = () => undefined,
-  ) {}
+  ) {
+    this.#facts = new HostFacts(request.hostId, { ...world.contextFor(GRACE_SECONDS), clock });
+  }
 
   /**
    * Runs everything in a category's directory, in the order of the names (monitoring.md 4.6): our own probe where a file has the name of
@@ -55,6 +63,7 @@ export class Probes {
   async pass(category: ProbeCategory): Promise<PassResult> {
     const said: Said[] = [];
     for (const foreign of this.world.filesOf(category)) said.push(await this.#say(category, foreign));
+    if (category === KEPT) this.#facts.keep();
     return resultOf(said);
   }
 
@@ -76,14 +85,21 @@ export class Probes {
   async #say(category: ProbeCategory, foreign: ForeignProbe, mostSeconds = Infinity): Promise<Said> {
     const { file } = foreign;
     const name = `${category}/${file}`;
-    const isOurs = probeFor(category, file) !== undefined;
+    const own = probeFor(category, file);
+    const isOurs = own !== undefined;
     try {
       const text = withLineEnd(await this.#guarded(name, category, foreign, mostSeconds));
-      if (REPEATED.has(category) && !COMPLETE_LIST.test(text)) this.#last.set(name, text);
+      this.#note(category, name, text);
       return { file, isOurs, text };
     } catch (error) {
-      return { file, isOurs, text: this.#last.get(name) ?? "", failure: `Error executing ${file}: ${messageOf(error)}` };
+      const before = this.#last.get(name) ?? this.#facts.find(name);
+      return { file, isOurs, text: before ?? "", failure: `Error executing ${file}: ${messageOf(error)}`, isMissing: own?.isList === true && before === undefined };
     }
+  }
+
+  #note(category: ProbeCategory, name: string, text: string): void {
+    if (category === KEPT) this.#facts.note(name, text);
+    else if (REPEATED.has(category) && !COMPLETE_LIST.test(text)) this.#last.set(name, text);
   }
 
   /** One that does not come back is left alone until it does. */
@@ -116,10 +132,11 @@ function limitOf(category: ProbeCategory, file: string): number {
 
 interface Said extends PassPart {
   readonly failure?: string;
+  readonly isMissing?: boolean;
 }
 
 function resultOf(said: readonly Said[]): PassResult {
-  return { text: said.map(({ text }) => text).join(""), parts: said, failures: said.flatMap(({ failure }) => failure ?? []) };
+  return { text: said.map(({ text }) => text).join(""), parts: said, failures: said.flatMap(({ failure }) => failure ?? []), isIncomplete: said.some(({ isMissing }) => isMissing) };
 }
 
 /** Output that oned cannot read would put the host into ERROR, whatever the others have said. A beacon's is not looked at. */

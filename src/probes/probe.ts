@@ -25,6 +25,8 @@ export interface Probe {
   readonly file: string;
   /** Whether it waits for the others of a message that holds everything: what it says must not grow old. */
   readonly last?: true;
+  /** Whether the front-end replaces all it has of this kind by what the probe says, so that nothing must be missing (monitoring.md 5). */
+  readonly isList?: true;
   /** Seconds until the probe is given up in one pass. */
   readonly limitSeconds: number;
   /** What else it does; people who only want to look do not get that. */
