@@ -89,7 +89,7 @@ async function migrating(host: Host): Promise<string> {
 
 /** The process of the action on a host. */
 async function actionOn(host: Host): Promise<string> {
-  const pid = (await rootOn(host, `pgrep -f 'vmm migrate ${guest.uuid}' | head -1`)).stdout.trim();
+  const pid = (await rootOn(host, `pgrep -o -f '[v]mm migrate ${guest.uuid}'`)).stdout.trim();
   if (pid === "") throw new Error("the action is not running");
   return pid;
 }
@@ -286,7 +286,7 @@ describe("a network of its own, and TLS", () => {
   }, MINUTE);
 
   test("MIGRATE_URI and --tls: the memory goes to the second address of the destination, enciphered", async () => {
-    await configure("--tls --bandwidth 24", { conf: `MIGRATE_URI=tcp://${address}\n` });
+    await configure("--tls --bandwidth 8", { conf: `MIGRATE_URI=tcp://${address}\n` });
     const migration = migrate("hosta", "hostb");
     await until("the memory goes to the second address", async () => (await rootOn("hosta", "ss -Htn state established")).stdout.includes(address), 30);
     const parameters = await rootOn("hosta", `virsh -c qemu:///system qemu-monitor-command ${guest.uuid} --hmp info migrate_parameters`);
