@@ -58,7 +58,7 @@ export function ownNameCommand(host: string, { kvmrc }: Settings): readonly stri
   return [...kvmrc.SSH, ...SSH_OPTIONS, host, ["sh", "-c", OWN_NAME].map(quoteWord).join(" ")];
 }
 
-/** The command that finds the addresses of a name in the way in which libvirt does. */
+/** The command that finds the addresses of a name in the way in which libvirt does; a process can be ended when a name server is silent. */
 export function lookUpCommand(name: string): readonly string[] {
   return ["getent", "ahosts", "--", name];
 }

@@ -93,18 +93,18 @@ describe("programs that own the data", () => {
     await guest.act("hosta", "cancel");
   }, MINUTE);
 
-  test("a migration of shared storage starts none; one that copies disks starts ssh and rsync, and qemu-img to learn the size", async () => {
+  test("a migration of shared storage asks for the destination's own name and looks it up, by ssh and getent; one that copies disks starts rsync too, and qemu-img to learn the size", async () => {
     await lab("sync", "hostb", tree);
     await settingsOn(["hosta", "hostb"], { kvmrc: "QEMU_PROTOCOL=qemu+tcp\nMIGRATE_OPTIONS=--unsafe\n" });
     const halted = guest.with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
     try {
       await halted.deploy("hosta");
-      expect(await listed("migrate", words("hostb"), request(true, guest.directory))).toEqual([]);
+      expect((await listed("migrate", words("hostb"), request(true, guest.directory))).toSorted()).toEqual(["getent", "ssh"]);
       await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}`);
       await halted.deploy("hosta");
       await rootOn("hostb", `mount -t tmpfs -o size=64m,uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${guest.directory}`);
       const programs = await listed("migrate", words("hostb"), request(false, guest.directory));
-      expect([[...new Set(programs)].toSorted(), programs.filter((each) => each?.startsWith("qemu-img"))]).toEqual([["qemu-img info", "rsync", "ssh"], ["qemu-img info"]]);
+      expect([[...new Set(programs)].toSorted(), programs.filter((each) => each?.startsWith("qemu-img"))]).toEqual([["getent", "qemu-img info", "rsync", "ssh"], ["qemu-img info"]]);
     } finally {
       await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}; umount -l ${guest.directory}`);
       await settingsOn(["hosta", "hostb"]);
