@@ -10,8 +10,9 @@ export interface LedgerRow {
   readonly missedAt?: number;
   /** When it was first seen. */
   readonly since: number;
-  /** When its state is to be said once more, because OpenNebula may have been deaf to it. */
+  /** When its state is to be said once more, because OpenNebula may have been deaf to it, and when for the last time. */
   readonly repeatAt?: number;
+  readonly lastAt?: number;
 }
 
 /** What one pass saw of a VM that libvirt lists. */
@@ -44,7 +45,7 @@ export interface Report {
 
 /**
  * oned ignores what it hears of a VM that entered or left RUNNING less than 30 s ago (monitoring.md 10.2), by an earlier report or by an
- * action of its own, which nobody here is told of. So all news is said twice, the second time when oned hears again; twice is harmless.
+ * action of its own, which nobody here is told of. So all news is said again when oned hears again, whatever made it deaf: to say more is harmless.
  */
 const DEAF_SECONDS = 35;
 
@@ -75,14 +76,13 @@ function update(row: LedgerRow | undefined, { uuid, id, state }: Seen, now: numb
   const repeats = !changed && row?.repeatAt !== undefined && now >= row.repeatAt;
   if (row !== undefined && !changed && !repeats && row.missing === 0) return sync ? { row, change: row } : { row };
   const isNews = row !== undefined || state !== "RUNNING"; // that a VM runs is what OpenNebula expects of a new one
-  const repeatAt = changed ? (isNews ? again(since, now) : undefined) : repeats ? undefined : row?.repeatAt;
-  const next: LedgerRow = { uuid, id, state, missing: 0, since, ...(repeatAt === undefined ? {} : { repeatAt }) };
+  const next: LedgerRow = { uuid, id, state, missing: 0, since, ...(changed ? isNews && again(since, now) : repeatsLeft(row, now)) };
   return changed || repeats || sync ? { row: next, change: { uuid, id, state } } : { row: next };
 }
 
 function miss(row: LedgerRow, { absence, now, sync, timesMissing, periodSeconds }: Observation): Step {
   const stays = (next: LedgerRow): Step => (sync ? { row: next, change: row } : { row: next });
-  if (row.state === "POWEROFF") return repeatOnce(row, now, sync);
+  if (row.state === "POWEROFF") return repeat(row, now, sync);
   switch (absence(row.uuid)) {
     case "left": return {};
     case "ended": return powerOff(row, now);
@@ -95,18 +95,28 @@ function miss(row: LedgerRow, { absence, now, sync, timesMissing, periodSeconds 
   }
 }
 
-/** Said once, and once more; then it is forgotten. */
+/** Said, and said again; then it is forgotten. */
 function powerOff(row: LedgerRow, now: number): Step {
-  return { row: { ...row, state: "POWEROFF", repeatAt: again(row.since, now) }, change: { uuid: row.uuid, id: row.id, state: "POWEROFF" } };
+  return { row: { ...row, state: "POWEROFF", ...again(row.since, now) }, change: { uuid: row.uuid, id: row.id, state: "POWEROFF" } };
 }
 
-function repeatOnce(row: LedgerRow, now: number, sync: boolean): Step {
-  const due = row.repeatAt === undefined || now >= row.repeatAt;
-  if (due) return { change: row };
-  return sync ? { row, change: row } : { row };
+function repeat(row: LedgerRow, now: number, sync: boolean): Step {
+  if (row.repeatAt !== undefined && now < row.repeatAt) return sync ? { row, change: row } : { row };
+  const left = repeatsLeft(row, now);
+  return left.repeatAt === undefined ? { change: row } : { row: { ...row, ...left }, change: row };
 }
 
-/** A VM that is new here came to RUNNING when it was first seen. */
-function again(since: number, now: number): number {
-  return (now - since < DEAF_SECONDS ? since : now) + DEAF_SECONDS;
+type Repeats = Pick<LedgerRow, "repeatAt" | "lastAt">;
+
+/** A VM that is new here may have come to RUNNING when it was first seen, and any may have changed a moment ago. */
+function again(since: number, now: number): Repeats {
+  const lastAt = now + DEAF_SECONDS;
+  return { repeatAt: now - since < DEAF_SECONDS ? since + DEAF_SECONDS : lastAt, lastAt };
+}
+
+/** What is still to come of it now. */
+function repeatsLeft(row: LedgerRow | undefined, now: number): Repeats {
+  const { repeatAt, lastAt } = row ?? {};
+  if (repeatAt === undefined || lastAt === undefined || now >= lastAt) return {};
+  return { repeatAt: now >= repeatAt ? lastAt : repeatAt, lastAt };
 }

@@ -36,17 +36,19 @@ describe("pass()", () => {
     expect([look([row()], { sync: true }).says, look([row()], { absence: "held", sync: true }).says, look([row()], { absence: "unsure", sync: true }).says]).toEqual([["RUNNING"], ["RUNNING"], ["RUNNING"]]);
   });
 
-  test("pass() says a power-off once more when OpenNebula was deaf to it: 35 s after the VM was first seen", () => {
+  test("pass() says a power-off again when OpenNebula was deaf to it: 35 s after the VM was first seen, and 35 s after it ended", () => {
     const first = look([row({ since: 90 })], { absence: "ended" });
     const soon = look(first.keeps, { now: 110 });
     const later = look(soon.keeps, { now: 125 });
-    expect([first.says, soon.says, later.says, later.keeps]).toEqual([["POWEROFF"], [], ["POWEROFF"], []]);
+    const last = look(later.keeps, { now: 135 });
+    expect([first.says, soon.says, later.says, look(later.keeps, { now: 130 }).says, last.says, last.keeps]).toEqual([["POWEROFF"], [], ["POWEROFF"], [], ["POWEROFF"], []]);
   });
 
-  test("pass() says a change within that time once more, too", () => {
+  test("pass() says a change within that time again, too", () => {
     const first = look([row({ since: 90 })], { seen: [see("FAILURE")] });
     const later = look(first.keeps, { seen: [see("FAILURE")], now: 125 });
-    expect([first.says, look(first.keeps, { seen: [see("FAILURE")], now: 110 }).says, later.says, look(later.keeps, { seen: [see("FAILURE")], now: 130 }).says]).toEqual([["FAILURE"], [], ["FAILURE"], []]);
+    const last = look(later.keeps, { seen: [see("FAILURE")], now: 135 });
+    expect([first.says, look(first.keeps, { seen: [see("FAILURE")], now: 110 }).says, later.says, look(later.keeps, { seen: [see("FAILURE")], now: 130 }).says, last.says, look(last.keeps, { seen: [see("FAILURE")], now: 140 }).says]).toEqual([["FAILURE"], [], ["FAILURE"], [], ["FAILURE"], []]);
   });
 
   test("pass() says every change once more, 35 s later: OpenNebula is deaf after an earlier one, and after actions of its own", () => {
