@@ -3,7 +3,8 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FrontEnd } from "../support/front-end.ts";
 import { haltedGuest } from "../support/halted-guest.ts";
-import { Guest, lab, on, type Result, rootOn, syncedTree, until } from "../support/lab.ts";
+import type { Result } from "../support/executable-tree.ts";
+import { Guest, lab, on, rootOn, syncedTree, until } from "../support/lab.ts";
 import { programsThat } from "../support/programs.ts";
 
 const MINUTE = 60_000;
