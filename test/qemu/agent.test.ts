@@ -38,8 +38,11 @@ beforeAll(async () => {
   mkdirSync(join(tree, "im/kvm.d"), { recursive: true });
   for (const [category, name] of [["vm/status", "state.rb"], ["vm/execution", "exec.rb"], ["vm/monitor", "poll.rb"], ["host/monitor", "linux_usage.rb"]] as const) program(category, name, "#!/bin/sh\nexit 7\n");
   program("host/system", "custom.sh", "#!/bin/sh\nread -r xml\necho \"CUSTOM=\\\"$1 $2 $3 ${#xml}\\\"\"\n");
+  mkdirSync(join(tree, "etc/im/kvm-probes.d"), { recursive: true });
+  writeFileSync(join(tree, "etc/im/kvm-probes.d/pci.conf"), ":filter: '0:0'\n"); // as the packages have it
   program("host/system", "broken.sh", "#!/bin/sh\necho lost >&2; exit 3\n");
   await lab("sync", "hosta", tree);
+  await rootOn("hosta", "rm -f /var/tmp/one_db/onevirt/*.json"); // what an agent before has kept
   halted = await Promise.all([1102, 1103].map(haltedGuest));
   for (const each of halted) expect((await each.deploy("hosta")).exitCode).toBe(0);
   guest = await Guest.make(1101);

@@ -19,9 +19,13 @@ export type Host = "hosta" | "hostb";
 const SHARED_CONNECTION = ["-o", "ControlMaster=auto", "-o", "ControlPath=/var/lib/one/.ssh/onevirt-%C", "-o", "ControlPersist=20"];
 const AS_ONEADMIN = ["setpriv", "--reuid=oneadmin", "--regid=oneadmin", "--init-groups", "--reset-env", "--"];
 
+/** What ssh says when two commands make the shared connection at the same moment: no word of ours. */
+const SSH_WORDS = /^ControlSocket \S+ already exists, disabling multiplexing\r?\n/gm;
+
 /** Runs a shell line as oneadmin on a host, over ssh, as oned does. */
-export function on(host: Host, line: string, stdin = ""): Promise<Result> {
-  return run([...AS_ONEADMIN, "ssh", ...SHARED_CONNECTION, host, line], { stdin, env: rootEnvironment() });
+export async function on(host: Host, line: string, stdin = ""): Promise<Result> {
+  const result = await run([...AS_ONEADMIN, "ssh", ...SHARED_CONNECTION, host, line], { stdin, env: rootEnvironment() });
+  return { ...result, stderr: result.stderr.replace(SSH_WORDS, "") };
 }
 
 /** Runs a shell line as root inside a host: to injure it, never to do our work. */
