@@ -1,12 +1,12 @@
 // Compares with the things replaced, in one run on one machine, and prints medians and ratios: the machine is noisy, the ratios are the message.
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asTable, type Row } from "./bench.d/rows.ts";
 
 process.chdir(join(import.meta.dir, ".."));
 /** Parts that run on a host of the lab; that of the driver reaches one over ssh. */
-const ON_HOST = ["start", "action", "actions", "poll", "monitor"];
+const ON_HOST = ["start", "action", "actions", "poll", "monitor", "migrate"];
 const HERE = readdirSync("scripts/bench.d").filter((name) => name !== "rows.ts" && !name.startsWith("host") && name.endsWith(".ts")).map((name) => name.replace(".ts", ""));
 const only = process.argv.slice(2);
 const unknown = only.find((part) => ![...ON_HOST, ...HERE].includes(part));
@@ -17,7 +17,7 @@ const rows: Row[] = [];
 must([process.execPath, "scripts/build.ts"]);
 const needsLab = [...ON_HOST, "driver"].some(wanted);
 try {
-  if (needsLab) must(["scripts/lab", "up", "--hosts", "1"]);
+  if (needsLab) must(["scripts/lab", "up", "--hosts", wanted("migrate") ? "2" : "1"]);
   if (ON_HOST.some(wanted)) allOnHost();
   await allHere();
 } finally {
@@ -38,6 +38,7 @@ function allOnHost(): void {
     if (wanted("action")) must(["scripts/lab", "density", "hosta", "1"]), rows.push(...onHost("action"));
     if (wanted("actions")) rows.push(...onLinuxGuest("actions"));
     for (const count of wanted("poll") ? ["1", "50", "100"] : []) must(["scripts/lab", "density", "hosta", count]), rows.push(...onHost("poll"));
+    if (wanted("migrate")) onBothHosts(tree);
     if (wanted("monitor")) must(["scripts/lab", "density", "hosta", "100"]), compileFloor(), rows.push(...onHost("monitor"));
   } finally {
     must(["scripts/lab", "density", "hosta", "0"]);
@@ -58,6 +59,13 @@ function onHost(part: string): readonly Row[] {
   const { exitCode, stdout } = Bun.spawnSync(["scripts/lab", "exec", "hosta", `${bun} /srv/onevirt/scripts/bench.d/host.ts ${part}`], { stdout: "pipe", stderr: "inherit" });
   if (exitCode !== 0) throw new Error(`the part ${part} failed`);
   return JSON.parse(stdout.toString()) as Row[];
+}
+
+/** Options that upstream's calls are given, too. */
+function onBothHosts(tree: string): void {
+  appendFileSync(join(tree, "etc/vmm/kvm/kvmrc"), "\nMIGRATE_OPTIONS=--unsafe\n");
+  for (const host of ["hosta", "hostb"]) must(["scripts/lab", "sync", host, tree]);
+  rows.push(...onHost("migrate"));
 }
 
 /** The C program that makes the bare calls, where the host finds it. */

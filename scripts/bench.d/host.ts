@@ -2,6 +2,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { actions } from "./host-actions.ts";
 import { agent } from "./host-agent.ts";
+import { migrations } from "./host-migrate.ts";
 import { monitor, passes } from "./host-monitor.ts";
 import { compete, measure, median, rest, type Row } from "./rows.ts";
 
@@ -10,7 +11,7 @@ const LAUNCHERS = "/var/tmp/one/vmm/kvm";
 const URI = "qemu:///system";
 const ROUNDS = 21;
 
-const parts: Readonly<Record<string, () => readonly Row[] | Promise<readonly Row[]>>> = { start, action, actions: withAgent, poll, monitor, passes };
+const parts: Readonly<Record<string, () => readonly Row[] | Promise<readonly Row[]>>> = { start, action, actions: withAgent, poll, monitor, passes, migrate: migrations };
 
 rest();
 console.log(JSON.stringify(await parts[process.argv[2] ?? ""]?.()));
