@@ -32,7 +32,8 @@ export async function startAgent(identity: AgentIdentity): Promise<number> {
  * The runtime's allocator has a thread that looks four times a second, all day, for pages to give back: half of what an agent at rest
  * costs. Told not to wait, it has none, and gives them back at once: keeping them instead costs 7 MiB. Garbage is collected when the heap
  * has grown by a MiB, by whoever made it: to wait longer takes 2 MiB and saves nothing, and a timer that does it a second after each pass,
- * and helpers for a heap of 6 MiB, cost a quarter more, and 10 MiB. And code that runs for a millisecond every few seconds is not worth its compilers, which take 8 MiB.
+ * and helpers for a heap of 6 MiB, cost a quarter more, and 10 MiB. And code that runs for a millisecond every few seconds is not worth
+ * its compilers, which take 8 MiB.
  */
 export const QUIET = {
   MIMALLOC_PURGE_DELAY: "0", MIMALLOC_ALLOW_THP: "0", BUN_GC_TIMER_DISABLE: "1", BUN_JSC_useConcurrentGC: "0", BUN_JSC_gcMaxHeapSize: String(1024 * 1024),
