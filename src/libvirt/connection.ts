@@ -9,6 +9,8 @@ export class Connection implements Disposable {
   readonly #handle: Handle;
   /** Active domains by libvirt's number, which no other domain gets while the daemon lives (identity.ts). */
   readonly identities = new Map<number, DomainIdentity>();
+  /** Tells this connection from all others, also from those of other threads. */
+  readonly token = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
 
   private constructor(
     readonly library: Library,

@@ -100,9 +100,8 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   /** The very same array while nothing has changed: who looks every few seconds need not look again at each domain. */
   async list(deadline: Deadline): Promise<readonly DomainStatus[]> {
     const known = this.#listed;
-    const { hash, text } = await this.#call("listSince", [known?.hash], "list domains", deadline);
-    if (known && text === undefined) return known.domains;
-    const domains = JSON.parse(text ?? "[]") as readonly DomainStatus[];
+    const { hash, domains = [] } = await this.#call("listSince", [known?.hash], "list domains", deadline);
+    if (known?.hash === hash) return known.domains;
     this.#listed = { hash, domains };
     return domains;
   }

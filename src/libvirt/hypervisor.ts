@@ -7,7 +7,7 @@ import type { DomainAccess } from "./domain-access.ts";
 import { Handle } from "./handle.ts";
 import { identify } from "./identity.ts";
 import { VIR } from "./numbers.ts";
-import { readStats } from "./stats.ts";
+import { numbersOf, readStats, type Records, statsOf, withRecords } from "./stats.ts";
 
 const SHUTDOWN_FLAGS: Readonly<Record<ShutdownMode, number>> = {
   default: VIR.VIR_DOMAIN_SHUTDOWN_DEFAULT,
@@ -15,6 +15,9 @@ const SHUTDOWN_FLAGS: Readonly<Record<ShutdownMode, number>> = {
   agent: VIR.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
 };
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** What a list is made of. */
+const LISTED: readonly StatsGroup[] = ["state"];
 
 /**
  * Operations on domains, each whole and blocking: names and plain objects in, plain objects out. It runs in a worker thread that
@@ -90,17 +93,17 @@ export class BlockingHypervisor {
   }
 
   list(): DomainStatus[] {
-    return readStats(this.access.open(), ["state"], undefined)
-      .map(({ fields, ...identity }) => ({ ...identity, state: domainState(Number(fields["state.state"])), reason: Number(fields["state.reason"]) }))
-      .filter(({ state }) => isActive(state))
-      .sort((a, b) => a.id - b.id);
+    const connection = this.access.open();
+    return withRecords(connection, LISTED, undefined, (records) => activeOf(connection, records));
   }
 
-  /** The same as text, with its hash; without the text when it is the one that the caller has, as most are: it need not go from thread to thread. */
-  listSince(known: bigint | undefined): { readonly hash: bigint; readonly text?: string } {
-    const text = JSON.stringify(this.list());
-    const hash = BigInt(Bun.hash(text));
-    return hash === known ? { hash } : { hash, text };
+  /** The same with its hash; without the list when the caller has it, as it mostly has: then it need be neither read nor go from thread to thread. */
+  listSince(known: bigint | undefined): { readonly hash: bigint; readonly domains?: readonly DomainStatus[] } {
+    const connection = this.access.open();
+    return withRecords(connection, LISTED, undefined, (records) => {
+      const hash = BigInt(Bun.hash(numbersOf(connection, records), connection.token)); // another daemon may give the same numbers to other domains
+      return hash === known ? { hash } : { hash, domains: activeOf(connection, records) };
+    });
   }
 
   stats(groups: readonly StatsGroup[], uuids: readonly string[] | undefined): DomainStats[] {
@@ -160,6 +163,14 @@ export class BlockingHypervisor {
     if (hasCode(error, "DOMAIN_NOT_FOUND")) return undefined;
     throw error;
   }
+}
+
+/** Domains that libvirt lists as active, in the order of their numbers. */
+function activeOf(connection: Connection, records: Records): DomainStatus[] {
+  return statsOf(connection, LISTED, records)
+    .map(({ fields, ...identity }) => ({ ...identity, state: domainState(Number(fields["state.state"])), reason: Number(fields["state.reason"]) }))
+    .filter(({ state }) => isActive(state))
+    .sort((a, b) => a.id - b.id);
 }
 
 /** The domain may end between two calls; then there is none. */

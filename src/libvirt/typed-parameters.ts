@@ -5,7 +5,7 @@ import type { Library } from "./library.ts";
 import { VIR } from "./numbers.ts";
 
 /** Size and offsets of virTypedParameter on LP64 (bun-notes 4.3). */
-const PARAM = { size: 96, type: 80, value: 88 } as const;
+export const PARAM = { size: 96, type: 80, value: 88 } as const;
 
 /** An array of virTypedParameter as plain values by name, or those whose names are wanted. The array stays with its owner. */
 export function readParameters(list: Pointer, count: number, isWanted: (name: string) => boolean = () => true): StatsFields {

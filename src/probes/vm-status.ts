@@ -223,12 +223,17 @@ function read(hostId: number, state: Context["state"]): Kept | undefined {
   const remembered = memory.get(state)?.get(hostId);
   if (remembered) return remembered;
   const kept = state.read(nameOf(hostId)) as Partial<Kept> | undefined;
-  return Array.isArray(kept?.rows) ? { rows: kept.rows, lastSync: typeof kept.lastSync === "number" ? kept.lastSync : LONG_AGO } : undefined;
+  return Array.isArray(kept?.rows) ? hold(hostId, { rows: kept.rows, lastSync: typeof kept.lastSync === "number" ? kept.lastSync : LONG_AGO }, state) : undefined;
+}
+
+function hold(hostId: number, kept: Kept, state: Context["state"]): Kept {
+  memory.set(state, (memory.get(state) ?? new Map<number, Kept>()).set(hostId, kept));
+  return kept;
 }
 
 /** With the wall clock's second: every sync writes, so a file that is older than some syncs has had no agent. */
 function keep(hostId: number, kept: Kept, context: Context): void {
-  memory.set(context.state, (memory.get(context.state) ?? new Map<number, Kept>()).set(hostId, kept));
+  hold(hostId, kept, context.state);
   remember(nameOf(hostId), { ...kept, writtenAt: Math.floor(context.clock.nowMs() / 1000) }, context);
 }
 
