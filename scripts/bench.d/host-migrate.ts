@@ -1,5 +1,6 @@
 // A migration between two hosts of the lab and back, on shared storage, against the virsh calls of upstream's. As oneadmin on the first host.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { agent } from "./host-agent.ts";
 import { compete, type Row } from "./rows.ts";
 
 const LAUNCHER = "/var/tmp/one/vmm/kvm/migrate";
@@ -18,6 +19,8 @@ const on = (host: string, line: string) => (host === "hosta" ? line : `ssh ${hos
 const ours = (from: string, to: string) => on(from, `${LAUNCHER} ${VM} ${to} ${from} 2193 ${from} < ${DIRECTORY}/message >/dev/null`);
 const VIRSH = "virsh -q -c qemu:///system";
 const virsh = (from: string, to: string) => on(from, `${VIRSH} snapshot-list --name ${VM} >/dev/null; ${VIRSH} snapshot-current --name ${VM} >/dev/null 2>&1 || true; ${VIRSH} migrate --live ${OPTIONS} ${VM} qemu+ssh://${to}/system`);
+const oursFromElsewhere = (from: string, to: string) => `${LAUNCHER}_local ${VM} ${to} ${from} 2193 ${from} < ${DIRECTORY}/message >/dev/null`;
+const virshFromElsewhere = (from: string, to: string) => `virsh -q -c qemu+ssh://${from}/system migrate --live ${OPTIONS} ${VM} qemu+ssh://${to}/system`;
 const thereAndBack = (way: typeof ours) => ["sh", "-ec", `${way("hosta", "hostb")}\n${way("hostb", "hosta")}`];
 
 /** What is dearer here are the looks before and the questions to both sides afterwards. */
@@ -26,9 +29,16 @@ export function migrations(): readonly Row[] {
   writeFileSync(`${DIRECTORY}/message`, MESSAGE);
   writeFileSync(`${DIRECTORY}/document`, DOCUMENT);
   must(`qemu-img create -q -f qcow2 ${DIRECTORY}/disk.0 64M; ${VIRSH} create ${DIRECTORY}/document`);
+  agent("start");
+  agent("start", "hostb");
   try {
-    return compete("migrate", [{ name: "migrate there and back, of 16 MiB", command: thereAndBack(ours), against: { name: "3 x virsh, there and back", command: thereAndBack(virsh) } }], ROUNDS);
+    return compete("migrate", [
+      { name: "migrate there and back, of 16 MiB", command: thereAndBack(ours), against: { name: "3 x virsh, there and back", command: thereAndBack(virsh) }, promised: 1 },
+      { name: "migrate_local there and back, of 16 MiB", command: thereAndBack(oursFromElsewhere), against: { name: "1 x virsh from elsewhere, there and back", command: thereAndBack(virshFromElsewhere) } },
+    ], ROUNDS);
   } finally {
+    agent("stop", "hostb");
+    agent("stop");
     must(`for host in hosta hostb; do ssh $host ${VIRSH} destroy ${VM} 2>/dev/null || true; done`);
     rmSync(DIRECTORY, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034
 HOST_PACKAGES=(
   qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-clients
-  libvirt-dev iproute2 openssh-server openssh-client rsync xorriso ovmf swtpm swtpm-tools qemu-system-arm qemu-efi-aarch64 pciutils numactl util-linux procps perl-base sudo
+  libvirt-dev iproute2 openssh-server openssh-client rsync xorriso ovmf swtpm swtpm-tools qemu-system-arm qemu-efi-aarch64 pciutils numactl util-linux procps perl-base sudo strace
 )
 # The libraries are those of qemu-ga, copied into the guest.
 # shellcheck disable=SC2034

@@ -34,11 +34,8 @@ export interface Action {
   readonly limitSeconds: number | null;
   /** A setting in seconds that comes on top of the limit. */
   readonly limitAdds?: "SHUTDOWN_TIMEOUT";
-  /**
-   * Makes calls that last as long as the VM is large; their thread is started ahead too. The agent's thread may make them ("lent") where
-   * the outcome can be seen when the agent ends meanwhile; otherwise they are the action's "own".
-   */
-  readonly longCalls?: "own" | "lent";
+  /** Makes calls that last as long as the VM is large, in a thread of their own that is got ready ahead too. Their outcome can be seen when the agent that lent it ends meanwhile. */
+  readonly longCalls?: true;
   /** Only looks: a read-only connection, and no lock. */
   readonly readOnly?: true;
   /** How a failure starts in oned's log, with upstream's words; `{1}` is the first argument, and so on. */

@@ -32,7 +32,7 @@ export interface Migration {
 
 /** Who is asked before a migration. What a name means is only for the source to know. */
 export function witnessesOf({ request, options, context, fromElsewhere }: Omit<Migration, "destination" | "journal">): Omit<Witnesses, "destination"> {
-  const address = !fromElsewhere && needsOwnName(options) ? () => findAddress(request.destination, context) : undefined;
+  const address = !fromElsewhere && needsOwnName(options) ? (destination: Hypervisor) => findAddress(request.destination, destination, context) : undefined;
   return { source: context.hypervisor, files: context.files, address };
 }
 
@@ -100,6 +100,7 @@ async function takenBack(ending: Ending, sides: Sides): Promise<"source"> {
 
 async function start(domain: DomainStatus, migration: Migration): Promise<Moved> {
   const { request, options, context, destination, journal } = migration;
+  if (!options.peerToPeer) void context.hypervisor.migration.prepare(request.destinationUri, look(context)).catch(() => undefined); // meanwhile; the migration itself tells why it cannot connect
   const facts = await gatherFacts(domain, request.shared, { ...witnessesOf(migration), destination }, look(context));
   const findings = preflight(facts, request, options);
   for (const { text } of findings.filter(({ kind }) => kind === "warning")) context.log.log("WARN", text);

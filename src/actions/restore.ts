@@ -12,6 +12,7 @@ import { checkpointKind, describeCheckpoint } from "./checkpoint-file.ts";
 import { compactMemoryOnStart } from "./compact-memory.ts";
 import { checkHostPath, sameDirectory } from "./host-path.ts";
 import { judges, lookTime } from "./look-time.ts";
+import { settledLife } from "./settled-life.ts";
 import { redefineSnapshots } from "./snapshot-files.ts";
 import { syncTime } from "./sync-time.ts";
 import { safeVirtiofsd } from "./virtiofsd.ts";
@@ -90,8 +91,8 @@ async function restore(domain: { readonly uuid: string; readonly name: string },
       await settle({
         doing: `restore "${domain.name}" from ${file}`,
         call: () => context.hypervisor.images.restore(file, xml, context.deadline),
-        look: async (deadline) => {
-          const { life, because, status } = await lifeOf(domain, context, deadline);
+        look: async () => {
+          const { life, because, status } = await settledLife(domain, context);
           return status?.state === "running" ? { now: "done" } : { now: life === "gone" ? "not done" : "unknown", because };
         },
       }, judges(context));

@@ -1,8 +1,6 @@
 import { ActionMessage } from "../codec/action-message.ts";
 import { hasCode } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
-import { pausedReason } from "../core/states.ts";
-import { lifeOf } from "../vm/liveness.ts";
 import { type Look, settle } from "../vm/outcome.ts";
 import type { ActionInput } from "./action.ts";
 import { afterBlockJobs } from "./block-job.ts";
@@ -11,6 +9,7 @@ import { checkpointKind } from "./checkpoint-file.ts";
 import { compactMemoryOnStop } from "./compact-memory.ts";
 import { checkHostPath } from "./host-path.ts";
 import { judges } from "./look-time.ts";
+import { isAtWork, settledLife } from "./settled-life.ts";
 import { getTarget } from "./target.ts";
 
 /** As upstream's umask leaves it: libvirt's user and group must be able to write it. */
@@ -47,7 +46,7 @@ async function save(domain: DomainStatus, file: string, context: Context): Promi
     await settle({
       doing: `save "${domain.name}" to ${file}`,
       call: () => afterBlockJobs(`save of "${domain.name}"`, () => context.hypervisor.images.save(domain.uuid, file, context.deadline), context),
-      look: async (deadline) => look(domain, file, context, deadline),
+      look: () => look(domain, file, context),
     }, judges(context));
   } catch (error) {
     if (!hasCode(error, "OUTCOME_UNKNOWN")) removeLeftover(file, context);
@@ -62,9 +61,10 @@ function removeLeftover(file: string, { files }: Context): void {
 }
 
 /** Saved is only a domain that is gone and a file that is whole. */
-async function look({ uuid, name }: DomainStatus, file: string, context: Context, deadline: Parameters<typeof lifeOf>[2]): Promise<Look> {
-  const { life, because, status } = await lifeOf({ uuid, name }, context, deadline);
+async function look({ uuid, name }: DomainStatus, file: string, context: Context): Promise<Look> {
+  const verdict = await settledLife({ uuid, name }, context);
+  const { life, because } = verdict;
   if (life === "gone") return checkpointKind(file, context.files) === "whole" ? { now: "done" } : { now: "unknown", because: `the domain has ended, but ${file} is not a whole checkpoint` };
-  const saving = status?.state === "paused" && pausedReason(status.reason) === "save";
-  return life === "running" && !saving ? { now: "not done", because } : { now: "unknown", because: saving ? "libvirt is still saving it" : because };
+  if (isAtWork(verdict)) return { now: "unknown", because: "libvirt is still saving it" };
+  return { now: life === "running" ? "not done" : "unknown", because };
 }

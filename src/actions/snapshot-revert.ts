@@ -1,11 +1,16 @@
+import type { Deadline } from "../core/deadline.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
-import { settle } from "../vm/outcome.ts";
+import { type Look, settle } from "../vm/outcome.ts";
 import type { ActionInput } from "./action.ts";
 import { afterBlockJobs } from "./block-job.ts";
-import { judges } from "./look-time.ts";
+import { judges, lookTime } from "./look-time.ts";
 import { requireSnapshotName } from "./system-snapshot.ts";
+import { isAtWork, settledLife } from "./settled-life.ts";
 import { getTarget } from "./target.ts";
 import { OF_ROOT, safeVirtiofsd } from "./virtiofsd.ts";
+
+/** Between two looks at a VM whose next process is not there yet. */
+const BETWEEN_MS = 500;
 
 /** Puts memory and disks back to a system snapshot (actions.md 7.16); `force` because the devices may be others now. */
 export async function run({ arguments: args }: ActionInput, context: Context): Promise<string> {
@@ -17,9 +22,24 @@ export async function run({ arguments: args }: ActionInput, context: Context): P
   await settle({
     doing: `revert "${domain.name}" to snapshot ${name}`,
     call: () => afterBlockJobs(`snapshot of "${domain.name}"`, () => snapshots.revert(domain.uuid, name, { force: true }, context.deadline), context),
-    look: async () => ({ now: "unknown", because: "libvirt does not tell whether a guest went back" }),
+    look: (deadline) => look(domain, name, context, deadline),
   }, judges(context));
   return "";
+}
+
+/**
+ * libvirt ends the QEMU of the VM and starts another, which has another number (qemuSnapshotRevertActive of qemu_snapshot.c): one that
+ * lives is back at its current snapshot. Between the two there is none.
+ */
+async function look(domain: DomainStatus, snapshot: string, context: Context, deadline: Deadline): Promise<Look> {
+  const { uuid, name, id } = domain;
+  const verdict = await settledLife({ uuid, name }, context);
+  const { life, because, status } = verdict;
+  if (life === "gone" && deadline.remainingMs() > BETWEEN_MS) return context.clock.sleep(BETWEEN_MS).then(() => look(domain, snapshot, context, deadline));
+  if (life !== "running" || !status || isAtWork(verdict)) return { now: "unknown", because };
+  if (status.id === id) return { now: "not done", because: `${because}, by the same process as before` };
+  const current = await context.hypervisor.snapshots.current(uuid, lookTime(context));
+  return current === snapshot ? { now: "done" } : { now: "unknown", because: `${because}, at the snapshot ${current}` };
 }
 
 /** libvirt starts QEMU and virtiofsd anew, as the snapshot says; one that was taken before root had its own script names the one of oneadmin (actions.md 17.1 row 10). */

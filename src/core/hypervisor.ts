@@ -224,6 +224,8 @@ export interface JobPort {
 export type MigrationParameters = Readonly<Record<string, string | number | bigint | readonly string[]>>;
 
 export interface MigrationPort {
+  /** Connects to both sides ahead of `migrate`, which then need not; nothing else. */
+  prepare(destinationUri: string, deadline: Deadline): Promise<void>;
   /** virDomainMigrate3, client-managed: both connections live in one thread of its own. `flags` are virDomainMigrateFlags. */
   migrate(uuid: string, destinationUri: string, flags: number, parameters: MigrationParameters, deadline: Deadline): Promise<void>;
   /** virDomainMigrateToURI3, peer to peer: the source daemon connects. */
@@ -236,6 +238,8 @@ export type CpuComparison = "incompatible" | "identical" | "superset";
 /** The host as libvirt describes it. */
 export interface NodePort {
   capabilities(deadline: Deadline): Promise<string>;
+  /** virConnectGetHostname: the name that the daemon has for its host, which may make it ask a name server. */
+  hostname(deadline: Deadline): Promise<string>;
   /** virConnectGetDomainCapabilities; undefined arguments are libvirt's defaults. */
   domainCapabilities(arch: string | undefined, machine: string | undefined, type: string | undefined, deadline: Deadline): Promise<string>;
   /** virConnectBaselineCPU of one capabilities document with its features expanded: a <cpu> element. */

@@ -41,11 +41,13 @@ export const DOING = {
     startPostCopy: (uuid) => `switch the migration of domain ${uuid} to post-copy`,
   },
   migration: {
+    prepare: (destination) => `connect to ${destination}`,
     migrate: (uuid, destination) => `migrate domain ${uuid} to ${destination}`,
     migrateToUri: (uuid, destination) => `migrate domain ${uuid} to ${destination}`,
   },
   node: {
     capabilities: () => "read the capabilities of the host",
+    hostname: () => "ask the host for its name",
     domainCapabilities: () => "read the capabilities for domains",
     baselineCpu: () => "read the CPU that the host can give",
     compareCpu: () => "compare the CPU with the host's",

@@ -7,6 +7,7 @@ import { StandingConnection } from "./standing-connection.ts";
 /** One connection, and the domains on it: what the blocking objects of one thread have in common. */
 export class DomainAccess implements Disposable {
   readonly #standing: StandingConnection;
+  readonly #others = new Map<string, StandingConnection>();
 
   constructor(
     readonly library: Library,
@@ -19,6 +20,14 @@ export class DomainAccess implements Disposable {
   /** The connection. Never to be asked for between a call and its error. */
   open(): Connection {
     return this.#standing.open();
+  }
+
+  /** A connection to another daemon, for a call that needs both. It may have stood for a while: one whose daemon was restarted since is replaced. */
+  openAt(uri: string): Connection {
+    const standing = this.#others.get(uri) ?? new StandingConnection(this.library, uri, this.readOnly);
+    this.#others.set(uri, standing);
+    if (this.library.calls.virConnectGetLibVersion(standing.open().pointer, new BigUint64Array(1)) < 0) standing[Symbol.dispose]();
+    return standing.open();
   }
 
   /** The domain with this UUID; DOMAIN_NOT_FOUND. The caller gives it back. */
@@ -48,7 +57,8 @@ export class DomainAccess implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#standing[Symbol.dispose]();
+    for (const each of [this.#standing, ...this.#others.values()]) each[Symbol.dispose]();
+    this.#others.clear();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Pointer } from "bun:ffi";
 import { hasCode, OnevirtError } from "../core/errors.ts";
 import type { MigrationParameters } from "../core/ports.ts";
-import { Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { DomainAccess } from "./domain-access.ts";
 import { Handle } from "./handle.ts";
 import { TypedParameters } from "./typed-parameters.ts";
@@ -10,9 +10,14 @@ import { TypedParameters } from "./typed-parameters.ts";
 export class BlockingMigration {
   constructor(private readonly access: DomainAccess) {}
 
+  prepare(destinationUri: string): void {
+    this.access.open();
+    this.access.openAt(destinationUri);
+  }
+
   migrate(uuid: string, destinationUri: string, flags: number, parameters: MigrationParameters): void {
     const connection = this.access.open();
-    using destination = Connection.open(this.access.library, destinationUri, false);
+    const destination = this.access.openAt(destinationUri);
     using domain = this.access.domain(connection, uuid);
     using list = new TypedParameters(this.access.library, parameters);
     const moved = this.#calls.virDomainMigrate3(domain.pointer, destination.pointer, list.pointer, list.count, flags);

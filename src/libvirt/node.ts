@@ -24,6 +24,11 @@ export class BlockingNode {
     return takeText(connection, "read the capabilities of the host", this.#calls.virConnectGetCapabilities(connection.pointer));
   }
 
+  hostname(): string {
+    const connection = this.access.open();
+    return takeText(connection, "ask the host for its name", this.#calls.virConnectGetHostname(connection.pointer));
+  }
+
   domainCapabilities(arch: string | undefined, machine: string | undefined, type: string | undefined): string {
     const connection = this.access.open();
     const text = this.#calls.virConnectGetDomainCapabilities(connection.pointer, null, arch ?? null, machine ?? null, type ?? null, 0);

@@ -63,6 +63,7 @@ export const symbols = {
   virConnectIsAlive: { returns: "int", args: ["virConnectPtr"], since: "0.9.8" },
   virConnectGetLibVersion: { returns: "int", args: ["virConnectPtr", "unsigned long *"], since: "0.7.3" },
   virConnectGetType: { returns: "const char *", args: ["virConnectPtr"], since: "0.0.3" },
+  virConnectGetHostname: { returns: "char *", args: ["virConnectPtr"], since: "0.3.0" },
   virConnectGetCapabilities: { returns: "char *", args: ["virConnectPtr"], since: "0.2.1" },
   virConnectGetDomainCapabilities: {
     returns: "char *", args: ["virConnectPtr", "const char *", "const char *", "const char *", "const char *", "unsigned int"], since: "1.2.7",

@@ -1,9 +1,5 @@
-import { quoteWord } from "../codec/shell-word.ts";
-import type { Deadline } from "../core/deadline.ts";
 import { OnevirtError } from "../core/errors.ts";
-import type { Context } from "../core/ports.ts";
-import type { Settings } from "../core/settings.ts";
-import { SSH_OPTIONS } from "./destination-files.ts";
+import type { Context, Hypervisor } from "../core/ports.ts";
 import type { MigrationOptions } from "./option-reader.ts";
 import { MIGRATE } from "./options.ts";
 
@@ -19,23 +15,19 @@ const HOST_NAME = /^(?![-.])[A-Za-z0-9_.-]{1,255}$/;
 /** What getent ends with when there is no such name. */
 const NOT_FOUND = 2;
 
-/** libvirt's rule for its own name (virGetHostname): the full name, unless the short one says all there is or the full one is everybody's. */
-const OWN_NAME = `name=$(uname -n)
-case "$name" in
-  localhost*|*.*) ;;
-  *) full=$(hostname -f 2>/dev/null) && case "$full" in ""|localhost*) ;; *) name=$full ;; esac ;;
-esac
-printf "%s\\n" "$name"`;
-
 /** Whether libvirt uses the name: not when an address is given, nor when the memory goes through its own connection. */
 export function needsOwnName({ flags, parameters }: MigrationOptions): boolean {
   return parameters["migrate_uri"] === undefined && (flags & MIGRATE.VIR_MIGRATE_TUNNELLED) === 0;
 }
 
-/** Asks the destination for its name, and this host for what that is (install-and-sync.md 9.2). COMMAND_FAILED or TIMED_OUT when it cannot be told. */
-export async function findAddress(host: string, { commands, settings, deadline }: Pick<Context, "commands" | "settings" | "deadline">): Promise<DestinationAddress> {
+/**
+ * Asks the destination's daemon for its name, which is what it tells QEMU here (virGetHostname in qemuMigrationDstPrepareDirect of
+ * qemu_migration.c), and this host for what that is (install-and-sync.md 9.2). COMMAND_FAILED or TIMED_OUT when it cannot be told.
+ */
+export async function findAddress(host: string, destination: Hypervisor, { commands, deadline }: Pick<Context, "commands" | "deadline">): Promise<DestinationAddress> {
   const time = deadline.within(LOOK_SECONDS);
-  const name = await ownName(host, commands, settings, time);
+  const name = await destination.node.hostname(time);
+  if (!HOST_NAME.test(name)) throw new OnevirtError("COMMAND_FAILED", `Cannot ask ${host} for its name: it gives none that is plain`);
   const { exitCode, stdout, stderr } = await commands.run(lookUpCommand(name), time);
   if (exitCode !== 0 && exitCode !== NOT_FOUND) throw new OnevirtError("COMMAND_FAILED", `Cannot look up "${name}": ${lastLine(stderr)}`);
   return { name, addresses: exitCode === 0 ? addressesIn(stdout) : [] };
@@ -44,18 +36,6 @@ export async function findAddress(host: string, { commands, settings, deadline }
 /** An address that leads back to the host that uses it. */
 export function isLoopback(address: string): boolean {
   return /^(127\.|::1$|::ffff:127\.)/i.test(address);
-}
-
-async function ownName(host: string, commands: Context["commands"], settings: Settings, deadline: Deadline): Promise<string> {
-  const { exitCode, stdout, stderr } = await commands.run(ownNameCommand(host, settings), deadline);
-  const name = stdout.trim();
-  if (exitCode !== 0 || !HOST_NAME.test(name)) throw new OnevirtError("COMMAND_FAILED", `Cannot ask ${host} for its name: ${exitCode === 0 ? "it gives none that is plain" : lastLine(stderr)}`);
-  return name;
-}
-
-/** The command that asks a host for its name. */
-export function ownNameCommand(host: string, { kvmrc }: Settings): readonly string[] {
-  return [...kvmrc.SSH, ...SSH_OPTIONS, host, ["sh", "-c", OWN_NAME].map(quoteWord).join(" ")];
 }
 
 /** The command that finds the addresses of a name in the way in which libvirt does; a process can be ended when a name server is silent. */

@@ -40,15 +40,15 @@ export interface Witnesses {
   readonly destination: Hypervisor;
   readonly files: Files;
   /** Finds out what the destination calls itself, and what that is here; absent where nobody needs to know. */
-  readonly address?: (() => Promise<DestinationAddress>) | undefined;
+  readonly address?: ((destination: Hypervisor) => Promise<DestinationAddress>) | undefined;
 }
 
 /** Asks both sides. LIBVIRT_UNREACHABLE when one of them does not answer; what only one question does not answer stays unknown. */
 export async function gatherFacts(domain: DomainStatus, shared: boolean, { source, destination, files, address }: Witnesses, deadline: Deadline): Promise<MigrationFacts> {
-  const named = address && address().then((value) => ({ value }), (error: unknown) => ({ unknown: messageOf(error) })); // meanwhile
   const [there, sameName, xml, snapshots] = await Promise.all([
     destination.find(domain.uuid, deadline), destination.find(domain.name, deadline), source.domainXml(domain.uuid, {}, deadline), source.snapshots.names(domain.uuid, deadline),
   ]);
+  const named = address && address(destination).then((value) => ({ value }), (error: unknown) => ({ unknown: messageOf(error) })); // meanwhile
   const root = parseXml(xml, `the document of "${domain.name}"`);
   const type = findFirst(root, "os", "type")?.attributes ?? {};
   const kind = root.attributes.type ?? "";

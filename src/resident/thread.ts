@@ -1,4 +1,4 @@
-import type { Message, Reply, Request, Start } from "../libvirt/protocol.ts";
+import { type Message, onlyLooks, type Reply, type Request, type Start } from "../libvirt/protocol.ts";
 import type { Thread } from "../libvirt/worker-call.ts";
 import { Frames } from "./frames.ts";
 
@@ -13,12 +13,13 @@ type Socket = Awaited<ReturnType<typeof Bun.connect>>;
 /**
  * A thread of the resident agent, over its socket: an action then loads no libvirt and starts no thread. It falls back to a
  * thread of its own as long as nothing was asked; later an agent that ends is a connection lost, because the call may have been made.
+ * What only looks is asked again.
  */
 export class ResidentThread implements Thread {
   onmessage: Thread["onmessage"] = null;
   onerror: Thread["onerror"] = null;
   readonly #frames = new Frames();
-  readonly #asked = new Set<number>();
+  readonly #asked = new Map<number, Request>();
   readonly #kept: Message[] = [];
   #socket: Socket | undefined;
   #local: Thread | undefined;
@@ -64,7 +65,7 @@ export class ResidentThread implements Thread {
 
   #send(message: Message): void {
     if (!this.#socket || (typeof message === "object" && "prepare" in message)) return;
-    if (isRequest(message)) this.#asked.add(message.id);
+    if (isRequest(message)) this.#asked.set(message.id, message);
     this.#frames.send(this.#socket, isStart(message) ? { ...message, end: undefined } : message);
   }
 
@@ -90,8 +91,10 @@ export class ResidentThread implements Thread {
 
   #lost(): void {
     if (this.#local || this.#stopped) return;
-    for (const id of this.#asked) this.#answer({ id, error: { code: "CONNECTION_LOST", message: "Cannot learn what became of a call to libvirt: the agent that made it ended" } });
+    const asked = [...this.#asked.values()];
     this.#asked.clear();
+    this.#kept.push(...asked.filter(onlyLooks));
+    for (const { id } of asked.filter((request) => !onlyLooks(request))) this.#answer({ id, error: { code: "CONNECTION_LOST", message: "Cannot learn what became of a call to libvirt: the agent that made it ended" } });
     this.#workLocally();
   }
 

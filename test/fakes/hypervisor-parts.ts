@@ -34,6 +34,7 @@ export class FakeParts {
   onMigrate: (uuid: string, destination: string) => void = () => undefined;
   /** What libvirt can do for guests of one architecture; it throws for those that it cannot run. */
   domainCapabilitiesOf: (arch: string | undefined) => string = () => "<domainCapabilities/>";
+  hostname = "hostb";
   baseline = "<cpu/>";
   capabilities = "<capabilities><host><cpu><arch>x86_64</arch></cpu></host></capabilities>";
   comparison: CpuComparison = "identical";
@@ -44,6 +45,7 @@ export class FakeParts {
     private readonly active: (uuid: string) => Kept,
     private readonly put: (domain: FakeDomain) => void,
     private readonly end: (uuid: string) => void,
+    private readonly restart: (uuid: string) => void,
     private readonly redefined: { readonly uuid: string; readonly xml: string }[],
   ) {}
 
@@ -102,6 +104,7 @@ export class FakeParts {
       this.active(uuid);
       this.#snapshot(name);
       this.currentSnapshot = name;
+      this.restart(uuid);
     },
     delete: async (_uuid, name) => {
       this.#snapshot(name);
@@ -158,12 +161,14 @@ export class FakeParts {
   };
 
   readonly migration: MigrationPort = {
+    prepare: async () => undefined,
     migrate: (uuid, destination, flags, parameters) => this.#migrate(uuid, destination, flags, parameters),
     migrateToUri: (uuid, destination, flags, parameters) => this.#migrate(uuid, destination, flags, parameters),
   };
 
   readonly node: NodePort = {
     capabilities: async () => this.capabilities,
+    hostname: async () => this.hostname,
     domainCapabilities: async (arch) => this.domainCapabilitiesOf(arch),
     baselineCpu: async () => this.baseline,
     compareCpu: async () => this.comparison,

@@ -25,7 +25,7 @@ export class FakeHypervisor implements Hypervisor, Disposable {
   /** Snapshots made known again, by domain. */
   readonly redefined: { readonly uuid: string; readonly xml: string }[] = [];
   /** What the parts of the fake remember and can be told. */
-  readonly parts = new FakeParts((uuid) => this.#active(uuid, "change"), (domain) => void this.put(domain), (uuid) => this.end(uuid), this.redefined);
+  readonly parts = new FakeParts((uuid) => this.#active(uuid, "change"), (domain) => void this.put(domain), (uuid) => this.end(uuid), (uuid) => this.restart(uuid), this.redefined);
   readonly devices = this.#port<DevicePort>("devices", this.parts.devices);
   readonly snapshots = this.#port<SnapshotPort>("snapshots", this.parts.snapshots);
   readonly images = this.#port<SaveImagePort>("images", this.parts.images);
@@ -105,6 +105,11 @@ export class FakeHypervisor implements Hypervisor, Disposable {
   /** Another state, as when somebody else pauses the domain. */
   become(uuid: string, state: DomainState, reason = 0): void {
     Object.assign(this.#get(uuid), { state, reason });
+  }
+
+  /** The domain goes on in another process, which has another number. */
+  restart(uuid: string): void {
+    Object.assign(this.#get(uuid), { id: ++this.#lastId });
   }
 
   /** Sends the event alone. */

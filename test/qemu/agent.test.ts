@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FrontEnd } from "../support/front-end.ts";
 import { haltedGuest } from "../support/halted-guest.ts";
 import type { Result } from "../support/executable-tree.ts";
 import { Guest, lab, on, rootOn, syncedTree, until } from "../support/lab.ts";
 import { programsThat } from "../support/programs.ts";
+import { driverMessage } from "../unit/actions/message.ts";
 
 const MINUTE = 60_000;
 const ONEVIRT = "/var/tmp/one/onevirt/onevirt-$(uname -m)";
@@ -72,6 +73,19 @@ async function borrowing(qemu: string): Promise<{ readonly taking: Promise<Resul
   throw new Error("no action has borrowed the agent's libvirt in three tries");
 }
 
+/** Runs an action, and kills the agent while the process that `held` names, which libvirt waits for, is stopped; an action that worked by itself has nothing to say of it. */
+async function killingTheAgent(held: string, action: string, words: readonly string[]): Promise<Result> {
+  const holding = rootOn("hosta", `end=$(($(date +%s) + 20)); until pid=$(${held}); do [ $(date +%s) -lt $end ] || exit 1; done; kill -STOP $pid; echo $pid`);
+  const acting = guest.call("hosta", action, [...words, "1101", "hosta"], driverMessage());
+  const pid = (await holding).stdout.trim();
+  await on("hosta", `kill -9 ${pids()}`);
+  await Bun.sleep(1000); // long enough to look at a VM that libvirt still works on
+  await rootOn("hosta", `kill -CONT ${pid}`);
+  const result = await acting;
+  expect(await agent("start")).toMatchObject({ exitCode: 0 });
+  return result;
+}
+
 describe("the agent on a real host", () => {
   test("start answers with everything that is known, once, and leaves one process behind", async () => {
     const { exitCode, stdout, stderr } = await agent("start");
@@ -99,6 +113,27 @@ describe("the agent on a real host", () => {
     expect(await agent("start")).toMatchObject({ exitCode: 0 });
     expect(await guest.call("hosta", "snapshot_delete", [guest.uuid, "snap-0", "1101", "hosta"])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
   }, MINUTE);
+
+  test("the agent killed while its libvirt saves, restores or reverts a VM costs a second look as well", async () => {
+    const checkpoint = `${guest.directory}/checkpoint`;
+    const started = `cat /run/libvirt/qemu/${guest.name}.pid 2>/dev/null`;
+    const qemu = () => rootOn("hosta", started).then(({ stdout }) => stdout.trim());
+    const looked: string[] = [];
+    const act = async (held: string, action: string, words: readonly string[]) => {
+      const { exitCode, stderr } = await killingTheAgent(held, action, words);
+      expect({ action, exitCode, stderr }).toEqual({ action, exitCode: 0, stderr: expect.stringMatching(new RegExp(`^(WARN: ${action}: Cannot learn what became of a call to libvirt: the agent that made it ended; looked again: done\n)?$`)) });
+      if (stderr !== "") looked.push(action);
+    };
+    await guest.call("hosta", "snapshot_create", [guest.uuid, "3", "1101", "hosta"]);
+    for (let tries = 0; tries < 4 && new Set(looked).size < 3; tries++) { // an agent that does not greet at once is not asked
+      await act("pgrep -f libvirt_iohelpe[r]", "save", [guest.uuid, checkpoint, "hosta"]);
+      await act(started, "restore", [checkpoint, "hosta", guest.uuid]);
+      await act(`${started} | grep -vx ${await qemu()}`, "snapshot_revert", [guest.uuid, "snap-3"]);
+    }
+    expect({ looked: [...new Set(looked)], left: existsSync(checkpoint) }).toEqual({ looked: ["save", "restore", "snapshot_revert"], left: false });
+    expect(await guest.call("hosta", "snapshot_delete", [guest.uuid, "snap-3", "1101", "hosta"])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    await guest.ready("hosta");
+  }, 3 * MINUTE);
 
   test("exec is reported when the command has ended", async () => {
     expect((await guest.call("hosta", "exec", ["1101", "hosta", "sh -c 'echo hello; echo oops >&2; exit 3'"])).exitCode).toBe(0);

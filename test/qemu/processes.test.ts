@@ -21,22 +21,35 @@ afterAll(async () => {
   rmSync(tree, { recursive: true, force: true });
 });
 
-/** Calls an action under our trace: how it ended, how often it asked libvirt, and the programs that it started, in order. */
-async function traced(action: string, words: readonly string[], stdin: string) {
-  const trace = `/tmp/onevirt-trace-241-${action}`;
-  const { exitCode, stdout, stderr } = await on("hosta", `rm -f ${trace}; ONEVIRT_TRACE=${trace} ${REMOTE}/${action} ${words.map(quoteWord).join(" ")}`, stdin);
-  const text = (await on("hosta", `cat ${trace}; rm -f ${trace}`)).stdout;
-  const programs = [...text.matchAll(/ process [\d.]+ ms '?([^ ']+)'?(?: '?(\w+))?/g)].map(([, program = "", word = ""]) => (program.endsWith("qemu-img") ? `qemu-img ${word}` : program.split("/").at(-1)));
-  return { result: { exitCode, stdout, stderr }, programs, asked: (text.match(/ libvirt /g) ?? []).length };
+/** What sshd gives to a command of oneadmin. */
+const ONEADMIN = "env -i HOME=/var/lib/one USER=oneadmin LOGNAME=oneadmin PATH=/usr/local/bin:/usr/bin:/bin:/usr/games";
+
+/**
+ * Calls an action as oneadmin while the kernel tells of each program that is executed: how it ended, and the programs of all processes
+ * but the one that oned started, in order, also those that libvirt, ssh or sudo start for us. Only root can watch what sudo does.
+ */
+async function watched(action: string, words: readonly string[], stdin: string) {
+  const log = `/tmp/onevirt-programs-241-${action}`;
+  const line = `echo ${Buffer.from(stdin).toString("base64")} | base64 -d | ${ONEADMIN} strace -u oneadmin -f -qq -s 400 -e trace=execve -e signal=none -o ${log} ${REMOTE}/${action} ${words.map(quoteWord).join(" ")}`;
+  const { exitCode, stdout, stderr } = await rootOn("hosta", line);
+  const text = (await rootOn("hosta", `cat ${log}; rm -f ${log}`)).stdout;
+  const calls = [...text.matchAll(/^(\d+) +execve\("([^"]+)", \[("[^\]]*)\].*= 0$/gm)].map(([, pid, path = "", argv = ""]) => ({ pid, name: nameOf(path, argv) }));
+  return { result: { exitCode, stdout, stderr }, programs: calls.filter(({ pid }) => pid !== calls[0]?.pid).map(({ name }) => name), own: calls.filter(({ pid }) => pid === calls[0]?.pid).map(({ name }) => name) };
+}
+
+/** A program by its file, qemu-img with its command. */
+function nameOf(path: string, argv: string): string {
+  const name = path.split("/").at(-1) ?? "";
+  return name === "qemu-img" ? `${name} ${argv.split('", "')[1] ?? ""}` : name;
 }
 
 describe("processes spawned on a real host", () => {
   test.each(ACTION_NAMES.filter((name) => !name.startsWith("migrate")))("%s succeeds and spawns none, with a plain kvmrc", async (action) => {
     if (["exec", "save", "shutdown"].includes(action)) await guest.ready("hosta"); // the ones before made it boot
     const { words, stdin } = EVERY_ACTION[action](guest);
-    const { result, programs, asked } = await traced(action, words, stdin);
+    const { result, programs, own } = await watched(action, words, stdin);
     const answer = action === "snapshot_create" ? "snap-0\n" : action === "deploy" ? `${guest.uuid}\n` : "";
-    expect({ action, ...result, stdout: action === "poll" ? "" : result.stdout, programs, asked: asked > 0 || action === "exec_cancel" }).toEqual({ action, exitCode: 0, stdout: answer, stderr: "", programs: [], asked: true });
+    expect({ action, ...result, stdout: action === "poll" ? "" : result.stdout, programs, own: own.map((each) => each.replace(/-(x86_64|aarch64)$/, "")) }).toEqual({ action, exitCode: 0, stdout: answer, stderr: "", programs: [], own: [action, "onevirt"] });
   }, MINUTE);
 });
 
@@ -46,7 +59,7 @@ describe("programs that own the data", () => {
   const words = (host: string) => [guest.uuid, host, "hosta", "241", "hosta"];
   const uefi = () => guest.with((xml) => xml.replace("</os>", `<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader><nvram format='qcow2'>${guest.directory}/241_VARS.fd</nvram></os>`).replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
   const listed = async (action: string, argv: readonly string[], stdin: string) => {
-    const { result, programs } = await traced(action, argv, stdin);
+    const { result, programs } = await watched(action, argv, stdin);
     const more = result.stderr.replace(/^INFO: migrate: Migration of .*\n/gm, ""); // its progress, when it takes long
     expect({ action, code: result.exitCode, more }).toEqual({ action, code: 0, more: "" });
     return programs;
@@ -67,9 +80,9 @@ describe("programs that own the data", () => {
     expect(await rootOn("hosta", `${onevirt} root install`)).toMatchObject({ exitCode: 0 });
     try {
       expect((await tpm.deploy("hosta")).exitCode).toBe(0);
-      expect(await listed("cancel", [guest.uuid, "hosta", "241", "hosta"], "")).toEqual(["sudo"]);
-      expect(await listed("deploy", [guest.file, "hosta", "241", "hosta"], tpm.xml)).toEqual(["sudo"]);
-      expect(await listed("cancel", [guest.uuid, "hosta", "241", "hosta"], "")).toEqual(["sudo"]);
+      expect(await listed("cancel", [guest.uuid, "hosta", "241", "hosta"], "")).toEqual(["sudo", "vtpm_setup"]);
+      expect(await listed("deploy", [guest.file, "hosta", "241", "hosta"], tpm.xml)).toEqual(["sudo", "vtpm_setup"]);
+      expect(await listed("cancel", [guest.uuid, "hosta", "241", "hosta"], "")).toEqual(["sudo", "vtpm_setup"]);
     } finally {
       await rootOn("hosta", `${onevirt} root uninstall; rm -rf ${guest.directory}/tpm /var/lib/libvirt/swtpm/${guest.uuid}`);
     }
@@ -82,8 +95,8 @@ describe("programs that own the data", () => {
     await on("hosta", `cd ${guest.directory} && echo ${rbd} | base64 -d > rbd && chmod 755 rbd`);
     await settingsOn(["hosta"], { kvmrc: `RBD=${guest.directory}/rbd\n` });
     const ceph = driverMessage({ datastore: "<TM_MAD>ceph</TM_MAD>" });
-    expect(await listed("save", [guest.uuid, `${guest.directory}/checkpoint`, "hosta", "241", "hosta"], ceph)).toEqual(["rbd"]);
-    expect(await listed("restore", [`${guest.directory}/checkpoint`, "hosta", guest.uuid, "241", "hosta"], ceph)).toEqual(["rbd", "rbd"]);
+    expect(await listed("save", [guest.uuid, `${guest.directory}/checkpoint`, "hosta", "241", "hosta"], ceph)).toEqual(["rbd", "cp"]); // cp is the stand-in's
+    expect(await listed("restore", [`${guest.directory}/checkpoint`, "hosta", guest.uuid, "241", "hosta"], ceph)).toEqual(["rbd", "cp", "rbd"]);
     await settingsOn(["hosta"]);
   }, MINUTE);
 
@@ -93,13 +106,13 @@ describe("programs that own the data", () => {
     await guest.act("hosta", "cancel");
   }, MINUTE);
 
-  test("a migration of shared storage asks for the destination's own name and looks it up, by ssh and getent; one that copies disks starts rsync too, and qemu-img to learn the size", async () => {
+  test("a migration of shared storage over qemu+tcp looks up the destination's own name; one that copies disks starts rsync too, and qemu-img to learn the size", async () => {
     await lab("sync", "hostb", tree);
     await settingsOn(["hosta", "hostb"], { kvmrc: "QEMU_PROTOCOL=qemu+tcp\nMIGRATE_OPTIONS=--unsafe\n" });
     const halted = guest.with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
     try {
       await halted.deploy("hosta");
-      expect((await listed("migrate", words("hostb"), request(true, guest.directory))).toSorted()).toEqual(["getent", "ssh"]);
+      expect((await listed("migrate", words("hostb"), request(true, guest.directory))).toSorted()).toEqual(["getent"]);
       await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}`);
       await halted.deploy("hosta");
       await rootOn("hostb", `mount -t tmpfs -o size=64m,uid=$(id -u oneadmin),gid=$(id -g oneadmin),mode=755 none ${guest.directory}`);
@@ -107,6 +120,20 @@ describe("programs that own the data", () => {
       expect([[...new Set(programs)].toSorted(), programs.filter((each) => each?.startsWith("qemu-img"))]).toEqual([["getent", "qemu-img info", "rsync", "ssh"], ["qemu-img info"]]);
     } finally {
       await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}; umount -l ${guest.directory}`);
+      await settingsOn(["hosta", "hostb"]);
+    }
+  }, MINUTE);
+
+  test.each([["migrate", ["getent", "ssh", "ssh"]], ["migrate_local", ["ssh", "ssh", "ssh", "ssh", "ssh", "ssh"]]] as const)("%s over qemu+ssh starts one ssh for each connection of a thread", async (action, expected) => {
+    await lab("sync", "hostb", tree);
+    await settingsOn(["hosta", "hostb"], { kvmrc: "QEMU_PROTOCOL=qemu+ssh\nMIGRATE_OPTIONS=--unsafe\n" });
+    const halted = guest.with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
+    try {
+      await halted.deploy("hosta");
+      expect((await listed(action, words("hostb"), request(true, guest.directory))).toSorted()).toEqual([...expected]);
+    } finally {
+      await rootOn("hosta", `virsh -c qemu:///system destroy ${guest.uuid}`);
+      await rootOn("hostb", `virsh -c qemu:///system destroy ${guest.uuid}`);
       await settingsOn(["hosta", "hostb"]);
     }
   }, MINUTE);

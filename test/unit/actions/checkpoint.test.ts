@@ -59,7 +59,7 @@ describe("save", () => {
       using world = given({ domains: [VM] });
       world.hypervisor.next("images.save", async (_proceed, uuid, path) => {
         world.files.put(path, "LibvirtQemudPart and more");
-        if (failure === "TIMED_OUT") world.hypervisor.become(uuid, "paused", 4); // VIR_DOMAIN_PAUSED_SAVE
+        if (failure === "TIMED_OUT") world.hypervisor.become(uuid, "paused", 3); // VIR_DOMAIN_PAUSED_SAVE
         throw new OnevirtError(failure, "Cannot save");
       });
       expect([((await outcomeOf(runSave(world))) as string[])[0], world.files.texts()]).toEqual([failure === "TIMED_OUT" ? "OUTCOME_UNKNOWN" : failure, left]);
@@ -89,10 +89,25 @@ describe("save", () => {
     });
     using still = given({ domains: [VM] });
     still.hypervisor.next("images.save", async () => {
-      still.hypervisor.become(UUID, "paused", 4);
+      still.hypervisor.become(UUID, "paused", 3);
       throw new OnevirtError("TIMED_OUT", "late");
     });
     expect([await outcomeOf(runSave(done)), ...(await Promise.all([partial, still].map((world) => outcomeOf(runSave(world))))).map((outcome) => (outcome as string[])[0])]).toEqual([{ answer: "" }, "OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN"]);
+  });
+
+  test("save whose answer was lost while libvirt writes the memory waits for its end, and then tells the truth", async () => {
+    const after = (end: (world: World) => void) => {
+      const world = given({ domains: [VM], limitSeconds: null });
+      world.hypervisor.next("images.save", async () => {
+        world.hypervisor.become(UUID, "paused", 3); // VIR_DOMAIN_PAUSED_SAVE
+        world.clock.after(60_000, () => end(world));
+        throw new OnevirtError("CONNECTION_LOST", "lost");
+      });
+      return world;
+    };
+    using whole = after(({ hypervisor, files }) => (files.put(FILE, WHOLE), hypervisor.end(UUID)));
+    using goesOn = after(({ hypervisor }) => hypervisor.become(UUID, "running"));
+    expect([await outcomeOf(runSave(whole)), ((await outcomeOf(runSave(goesOn))) as string[])[0]]).toEqual([{ answer: "" }, "OUTCOME_UNKNOWN"]);
   });
 
   test("17.1 row 9: save hands the checkpoint to Ceph, and removes the file only after the import", async () => {
@@ -199,6 +214,23 @@ describe("restore", () => {
   test("restore wakes a guest that put itself to sleep", async () => {
     using world = given({ domains: [{ ...VM, state: "pmsuspended" }] });
     expect([await outcomeOf(runRestore(world)), (await world.hypervisor.find(UUID, world.deadline))?.state]).toEqual([{ answer: "" }, "running"]);
+  });
+
+  test("restore whose answer was lost while libvirt reads the memory waits for its end: done when the VM runs, and the checkpoint stays until then", async () => {
+    const after = (end: (world: World) => void) => {
+      const world = savedWorld({ limitSeconds: null });
+      world.hypervisor.next("images.restore", async (proceed) => {
+        await proceed();
+        world.hypervisor.become(UUID, "paused", 11); // VIR_DOMAIN_PAUSED_STARTING_UP
+        world.clock.after(60_000, () => end(world));
+        throw new OnevirtError("CONNECTION_LOST", "lost");
+      });
+      return world;
+    };
+    using runs = after(({ hypervisor }) => hypervisor.become(UUID, "running"));
+    using ended = after(({ hypervisor }) => hypervisor.end(UUID));
+    const outcomes = [await outcomeOf(runRestore(runs)), ((await outcomeOf(runRestore(ended))) as string[])[0]];
+    expect([outcomes, runs.files.texts(), ended.files.texts()]).toEqual([[{ answer: "" }, "OUTCOME_UNKNOWN"], {}, { [STORED]: WHOLE }]);
   });
 
   test("restore sets the clock of the guest when SYNC_TIME asks for it, and is not hindered by a guest that has no agent", async () => {

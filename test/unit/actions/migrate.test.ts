@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { run } from "../../../src/actions/migrate.ts";
 import { run as runLocal } from "../../../src/actions/migrate-local.ts";
 import { OnevirtError } from "../../../src/core/errors.ts";
-import { ownNameCommand } from "../../../src/migration/destination-address.ts";
 import { Journal, type JournalEntry } from "../../../src/migration/journal.ts";
 import { FakeHypervisor } from "../../fakes/hypervisor.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
@@ -26,7 +25,7 @@ function twoHosts(more: Given = {}): World & { readonly there: FakeHypervisor } 
   const world = given({ domains: [VM], ...more });
   const there = new FakeHypervisor(world.clock, [], URI);
   world.others.set(URI, there);
-  namesItself(world);
+  namesItself(world, there);
   world.hypervisor.parts.onMigrate = () => {
     world.hypervisor.end(UUID);
     there.put(VM);
@@ -40,7 +39,7 @@ function snapshots(world: World): void {
 }
 
 const journalOf = (world: World) => new Journal(world.files, STATE).find(UUID);
-const CHANGING = /^(destroy|undefine|create|snapshots\.delete|migration\.)/;
+const CHANGING = /^(destroy|undefine|create|snapshots\.delete|migration\.migrate)/;
 const changes = (hypervisor: FakeHypervisor) => hypervisor.calls.filter((call) => CHANGING.test(call));
 const removals = (world: World & { there: FakeHypervisor }) => [...world.hypervisor.calls, ...world.there.calls].filter((call) => /^(destroy|undefine)/.test(call));
 const state = async (hypervisor: FakeHypervisor, world: World) => (await hypervisor.find(UUID, world.deadline))?.state ?? "none";
@@ -52,7 +51,7 @@ describe("migrate", () => {
     using world = twoHosts({ kvmrc: { MIGRATE_OPTIONS: ["--unsafe"] } });
     expect(await outcomeOf(migrate(world))).toEqual({ answer: "" });
     expect(world.hypervisor.parts.migrations).toEqual([{ uuid: UUID, destination: URI, flags: 1 | 512, parameters: {} }]);
-    expect([await state(world.hypervisor, world), await state(world.there, world), removals(world), journalOf(world), world.commands.calls.length]).toEqual(["none", "running", [], undefined, 2]); // its name, and what that is here
+    expect([await state(world.hypervisor, world), await state(world.there, world), removals(world), journalOf(world), world.commands.calls.length]).toEqual(["none", "running", [], undefined, 1]); // what its name is here
     expect(world.locks.calls).toEqual([`lock ${UUID} for migrate`, `unlock ${UUID}`]);
   });
 
@@ -128,19 +127,25 @@ describe("migrate when something fails", () => {
   test("a destination whose own name is not known here, or leads back here, is found before anything is done, unless MIGRATE_URI names an address", async () => {
     for (const addresses of [[], ["127.0.1.1"], ["::1"]]) {
       using world = twoHosts();
-      namesItself(world, "hostb", "hostb", addresses);
+      namesItself(world, world.there, "hostb", addresses);
       expect([await outcomeOf(migrate(world)), changes(world.hypervisor), journalOf(world)]).toEqual([["NOT_SUPPORTED", expect.stringMatching(/^nothing was done: hostb calls itself "hostb", .*MIGRATE_URI/)], [], undefined]);
       using named = twoHosts({ onevirt: { MIGRATE_URI: "tcp://10.0.0.2" } });
-      namesItself(named, "hostb", "hostb", addresses);
+      namesItself(named, named.there, "hostb", addresses);
       expect(await outcomeOf(migrate(named))).toEqual({ answer: "" });
     }
   });
 
+  test("both sides are connected to while they are asked, where this program connects to the destination; when that fails, the migration itself connects", async () => {
+    using world = twoHosts();
+    world.hypervisor.fails("migration.prepare", "TIMED_OUT");
+    expect([await outcomeOf(migrate(world)), world.hypervisor.calls.filter((call) => call.startsWith("migration.")).map((call) => call.split(" ")[0])]).toEqual([{ answer: "" }, ["migration.prepare", "migration.migrate"]]);
+    using peers = twoHosts({ kvmrc: { MIGRATE_OPTIONS: ["--p2p"] } });
+    expect([await outcomeOf(migrate(peers)), peers.hypervisor.calls.filter((call) => call.startsWith("migration.")).map((call) => call.split(" ")[0])]).toEqual([{ answer: "" }, ["migration.migrateToUri"]]);
+  });
+
   test("a name that cannot be asked for, or not in time, keeps nobody from migrating", async () => {
     using world = twoHosts();
-    world.commands.on(ownNameCommand("hostb", world.settings).join(" "), () => {
-      throw new OnevirtError("TIMED_OUT", "Cannot run ssh: no answer");
-    });
+    world.there.hangs("node.hostname");
     expect([await outcomeOf(migrate(world)), world.log.lines]).toEqual([{ answer: "" }, []]);
   });
 

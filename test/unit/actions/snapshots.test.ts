@@ -3,6 +3,7 @@ import { run as create } from "../../../src/actions/snapshot-create.ts";
 import { run as remove } from "../../../src/actions/snapshot-delete.ts";
 import { run as revert } from "../../../src/actions/snapshot-revert.ts";
 import { OF_ROOT } from "../../../src/actions/virtiofsd.ts";
+import { OnevirtError } from "../../../src/core/errors.ts";
 import { given, type Given, type World } from "../../fakes/world.ts";
 import { documentOf, PLAIN_DIRECTORY, UUID } from "./document.ts";
 import { outcomeOf } from "./outcome-of.ts";
@@ -141,6 +142,46 @@ describe("snapshot_revert", () => {
     let atRevert: number | undefined;
     world.hypervisor.next("snapshots.revert", (proceed) => ((atRevert = world.hypervisor.redefined.length), proceed()));
     expect([await outcomeOf(runRevert(world)), world.hypervisor.redefined, atRevert, world.hypervisor.parts.currentSnapshot]).toEqual([{ answer: "" }, redefined, redefined.length, "snap-0"]);
+  });
+
+  test("snapshot_revert whose answer was lost is done when the VM lives on in another process, at its snapshot, as soon as libvirt has ended its work", async () => {
+    using done = snapped(["snap-0"]);
+    done.hypervisor.breaks("snapshots.revert", { done: true });
+    using later = snapped(["snap-0"]);
+    later.hypervisor.next("snapshots.revert", async (proceed) => {
+      await proceed();
+      later.hypervisor.become(UUID, "paused", 11); // VIR_DOMAIN_PAUSED_STARTING_UP
+      later.clock.after(20_000, () => later.hypervisor.become(UUID, "running"));
+      throw new OnevirtError("CONNECTION_LOST", "lost");
+    });
+    using between = snapped(["snap-0"]);
+    between.hypervisor.next("snapshots.revert", async (proceed) => {
+      await proceed();
+      between.hypervisor.end(UUID);
+      between.clock.after(1000, () => (between.hypervisor.put(VM), between.hypervisor.restart(UUID)));
+      throw new OnevirtError("CONNECTION_LOST", "lost");
+    });
+    expect(await Promise.all([done, later, between].map((world) => outcomeOf(runRevert(world))))).toEqual([{ answer: "" }, { answer: "" }, { answer: "" }]);
+  });
+
+  test("snapshot_revert whose answer was lost is unknown while the VM is as it was, is gone, or is at another snapshot", async () => {
+    const after = (change: (world: World) => void) => {
+      const world = snapped(["snap-0"]);
+      world.hypervisor.next("snapshots.revert", async () => {
+        change(world);
+        throw new OnevirtError("CONNECTION_LOST", "lost");
+      });
+      return world;
+    };
+    using same = after(() => undefined);
+    using gone = after(({ hypervisor }) => hypervisor.end(UUID));
+    using elsewhere = after(({ hypervisor }) => ((hypervisor.parts.currentSnapshot = "snap-9"), hypervisor.restart(UUID)));
+    const outcomes = (await Promise.all([same, gone, elsewhere].map((world) => outcomeOf(runRevert(world))))) as [string, string][];
+    expect(outcomes.map(([code, message]) => [code, message.replace(/^.*; now /, "")])).toEqual([
+      ["OUTCOME_UNKNOWN", "libvirt reports it running, by the same process as before"],
+      ["OUTCOME_UNKNOWN", "libvirt has no such domain, and no process has its UUID"],
+      ["OUTCOME_UNKNOWN", "libvirt reports it running, at the snapshot snap-9"],
+    ]);
   });
 
   test("snapshot_revert to what is not there is an error", async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import { planMigration } from "../../../src/actions/migration-plan.ts";
-import { ownNameCommand } from "../../../src/migration/destination-address.ts";
 import { planText } from "../../../src/migration/plan-text.ts";
 import { FakeHypervisor } from "../../fakes/hypervisor.ts";
 import { given } from "../../fakes/world.ts";
@@ -16,8 +15,9 @@ const world = () => given({ domains: [{ name: "one-7", uuid: UUID, xml: document
 describe("onevirt vmm migrate --plan", () => {
   test("says what would be done, in order", async () => {
     using here = world();
-    here.others.set(URI, new FakeHypervisor(here.clock, [], URI));
-    namesItself(here, "hostb", "hostb.lan");
+    const there = new FakeHypervisor(here.clock, [], URI);
+    here.others.set(URI, there);
+    namesItself(here, there, "hostb.lan");
     expect(planText(await planMigration({ arguments: ARGUMENTS, stdin: message("NO") }, here)).split("\n")).toEqual([
       'Migrate "one-7" from hosta to hostb', "  libvirt there: qemu+ssh://hostb/system, called by this program", "  flags: live, non_shared_disk", "  parameters: migrate_disks = vda, bandwidth = 100",
       "  storage: not shared", "  memory goes to: hostb.lan, here 10.0.0.2 (unless qemu.conf there has migration_host)", "  ports there: 22, and one of 49152 to 49215 for memory and disks (unless qemu.conf there says otherwise)",
@@ -46,17 +46,18 @@ describe("onevirt vmm migrate --plan", () => {
   });
 
   test("says where the memory goes: an address that is given, libvirt's connection, or a name that cannot be checked", async () => {
-    const line = async (prepare: (here: ReturnType<typeof world>) => void, ...options: string[]) => {
+    const line = async (prepare: (here: ReturnType<typeof world>, there: FakeHypervisor) => void, ...options: string[]) => {
       using here = given({ domains: [{ name: "one-7", uuid: UUID, xml: documentOf() }], kvmrc: { MIGRATE_OPTIONS: options } });
-      here.others.set(URI, new FakeHypervisor(here.clock, [], URI));
-      prepare(here);
+      const there = new FakeHypervisor(here.clock, [], URI);
+      here.others.set(URI, there);
+      prepare(here, there);
       const text = planText(await planMigration({ arguments: ARGUMENTS, stdin: "" }, here));
       return [/memory goes to: (.*)/.exec(text)?.[1], text.includes("It would be done.")];
     };
     expect(await line(() => undefined, "--migrateuri", "tcp://10.0.0.9")).toEqual(["tcp://10.0.0.9, not checked", true]);
     expect(await line(() => undefined, "--p2p", "--tunnelled")).toEqual(["libvirt there, through its own connection", true]);
-    expect(await line((here) => here.commands.on(ownNameCommand("hostb", here.settings).join(" "), { exitCode: 255, stderr: "ssh: no route" }))).toEqual(["the name that the destination gives itself, not checked: Cannot ask hostb for its name: ssh: no route", true]);
-    expect(await line((here) => namesItself(here, "hostb", "hostb", []))).toEqual(["hostb, which this host does not know (unless qemu.conf there has migration_host)", false]);
+    expect(await line((_here, there) => void there.fails("node.hostname", "LIBVIRT_FAILED"))).toEqual(["the name that the destination gives itself, not checked: Cannot node.hostname: scripted LIBVIRT_FAILED", true]);
+    expect(await line((here, there) => namesItself(here, there, "hostb", []))).toEqual(["hostb, which this host does not know (unless qemu.conf there has migration_host)", false]);
   });
 });
 

@@ -148,12 +148,21 @@ describe("resident", () => {
     using here = scene();
     const agent = here.agent(() => undefined);
     const action = here.action();
-    const answer = ask(action).catch((error: unknown) => error);
+    const answer = action.call("hypervisor", "reset", ["u"], "reset", within(5)).catch((error: unknown) => error);
     await until(() => here.agents[0]?.asked === 1);
     agent[Symbol.dispose]();
     expect(await answer).toMatchObject({ code: "CONNECTION_LOST" });
-    expect(here.own.flatMap(({ seen }) => seen.filter((message) => typeof message === "object" && "operation" in message))).toEqual([]);
+    expect(here.own.map(({ asked }) => asked)).toEqual([0]);
     expect(await ask(action)).toBe("by itself");
+  });
+
+  test("what only looks is asked again, by the action itself, when the agent ends during the call", async () => {
+    using here = scene();
+    const agent = here.agent(() => undefined);
+    const answer = ask(here.action());
+    await until(() => here.agents[0]?.asked === 1);
+    agent[Symbol.dispose]();
+    expect([await answer, here.own.map(({ asked }) => asked)]).toEqual(["by itself", [1]]);
   });
 
   test("a thread left during a call is not given to anybody else", async () => {
