@@ -39,6 +39,8 @@ export interface Ahead {
   readonly thread?: Thread | undefined;
   /** For the calls that take long. */
   readonly longThread?: Thread | undefined;
+  /** For another host's libvirt. */
+  readonly elsewhereThread?: Thread | undefined;
 }
 
 /** What one process uses in common: its tree, its trace, its log. */
@@ -65,11 +67,12 @@ export function readSettings({ tree, tracer }: Pick<Surroundings, "tree" | "trac
 
 /** A context with these settings. */
 export function contextOf(settings: Settings, surroundings: Surroundings, { readOnly, limitSeconds, idleSeconds }: { readonly readOnly: boolean; readonly limitSeconds: number | null; readonly idleSeconds?: number }): Context & Disposable {
-  const { tree, trace, tracer, log, generation, thread, longThread } = surroundings;
+  const { tree, trace, tracer, log, generation, thread, longThread, elsewhereThread } = surroundings;
   const files = new HostFiles(tracer);
   const commands = new HostCommands(tracer);
   const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly, startWorker: firstThen(thread, startThread), startLongWorker: firstThen(longThread, startThread), trace, tracer, idleSeconds });
-  const hypervisorAt = (uri: string) => new GuardedHypervisor({ uri, startWorker: startThread, trace, tracer, idleSeconds });
+  const startElsewhere = firstThen(elsewhereThread, startThread);
+  const hypervisorAt = (uri: string) => new GuardedHypervisor({ uri, elsewhere: true, startWorker: startElsewhere, trace, tracer, idleSeconds });
   return {
     tree, settings, generation, hypervisor, hypervisorAt, files, commands, clock: systemClock, log,
     randomHex: () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex"),

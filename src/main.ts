@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { findAction } from "./actions/table.ts";
 import { ROOT_NAMES, type RootName } from "./root/place.ts";
-import { borrowThread } from "./thread.ts";
+import { borrowThread, startThread } from "./thread.ts";
 
 /** Names under which the executable is oned's driver process. */
 const DRIVER_NAMES: ReadonlySet<string> = new Set(["one_vmm_exec", "one_vmm_sh", "one_vmm_ssh"]);
@@ -40,7 +40,8 @@ function isRootName(name: string): name is RootName {
 /** Threads go first: they greet, or load libvirt, while this one reads code and configuration. */
 async function action(name: string, argv: readonly string[]): Promise<number> {
   const lend = () => borrowThread(process.env.ONEVIRT_RESIDENT);
-  const ahead = { thread: lend(), longThread: findAction(name)?.longCalls && lend() };
+  const { longCalls, elsewhere } = findAction(name) ?? {};
+  const ahead = { thread: lend(), longThread: longCalls && lend(), elsewhereThread: elsewhere && startThread() };
   return (await import("./run-action.ts")).runAction(name, argv, ahead);
 }
 

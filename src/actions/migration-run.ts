@@ -44,8 +44,9 @@ export type Moved = { readonly uuid: string; readonly how: "moved" | "moved befo
  * and while it has no answer nothing is destroyed, undefined or deleted (actions.md 17.1 rows 7 and 8).
  */
 export async function migrateVm(migration: Migration): Promise<Moved> {
-  const { request, context, journal } = migration;
+  const { request, options, context, destination, journal } = migration;
   refuseIf(namesOf(request));
+  if (!options.peerToPeer) void destination.migration.prepare(context.hypervisor.uri, look(context)).catch(() => undefined); // what needs the connections tells why there are none
   const { uuid, name } = await identify(migration);
   using _lock = await context.locks.acquire(uuid, name, "migrate", context.deadline);
   const open = journal.find(uuid);
@@ -100,7 +101,6 @@ async function takenBack(ending: Ending, sides: Sides): Promise<"source"> {
 
 async function start(domain: DomainStatus, migration: Migration): Promise<Moved> {
   const { request, options, context, destination, journal } = migration;
-  if (!options.peerToPeer) void context.hypervisor.migration.prepare(request.destinationUri, look(context)).catch(() => undefined); // meanwhile; the migration itself tells why it cannot connect
   const facts = await gatherFacts(domain, request.shared, { ...witnessesOf(migration), destination }, look(context));
   const findings = preflight(facts, request, options);
   for (const { text } of findings.filter(({ kind }) => kind === "warning")) context.log.log("WARN", text);
@@ -128,11 +128,12 @@ async function carryOut(facts: MigrationFacts, prepared: JournalEntry, migration
   return await decide({ entry, context, destination, journal }, failure);
 }
 
-async function handOver({ domain, disks }: MigrationFacts, { uuid, name }: JournalEntry, { request, options: asked, context }: Migration): Promise<void> {
+async function handOver({ domain, disks }: MigrationFacts, { uuid, name }: JournalEntry, { request, options: asked, context, destination }: Migration): Promise<void> {
   const options = withCopies(asked, disks);
-  const { migration } = context.hypervisor;
-  const call = options.peerToPeer ? migration.migrateToUri : migration.migrate;
-  const once = () => call(uuid, request.destinationUri, options.flags, options.parameters, context.deadline);
+  const { hypervisor: source, deadline } = context;
+  const once = options.peerToPeer
+    ? () => source.migration.migrateToUri(uuid, request.destinationUri, options.flags, options.parameters, deadline)
+    : () => destination.migration.migrateFrom(source.uri, uuid, options.flags, options.parameters, deadline);
   await watched(domain, options, context, () => afterBlockJobs(`migration of "${name}"`, once, context, context.settings.kvmrc.VIRSH_TRIES));
 }
 

@@ -224,11 +224,11 @@ export interface JobPort {
 export type MigrationParameters = Readonly<Record<string, string | number | bigint | readonly string[]>>;
 
 export interface MigrationPort {
-  /** Connects to both sides ahead of `migrate`, which then need not; nothing else. */
-  prepare(destinationUri: string, deadline: Deadline): Promise<void>;
-  /** virDomainMigrate3, client-managed: both connections live in one thread of its own. `flags` are virDomainMigrateFlags. */
-  migrate(uuid: string, destinationUri: string, flags: number, parameters: MigrationParameters, deadline: Deadline): Promise<void>;
-  /** virDomainMigrateToURI3, peer to peer: the source daemon connects. */
+  /** Of the destination: connects to both sides, so that the first question and `migrateFrom` need not; nothing else. */
+  prepare(sourceUri: string, deadline: Deadline): Promise<void>;
+  /** Of the destination: virDomainMigrate3, client-managed, over the connection that answers questions too. `flags` are virDomainMigrateFlags. */
+  migrateFrom(sourceUri: string, uuid: string, flags: number, parameters: MigrationParameters, deadline: Deadline): Promise<void>;
+  /** Of the source: virDomainMigrateToURI3, peer to peer; its daemon connects. */
   migrateToUri(uuid: string, destinationUri: string, flags: number, parameters: MigrationParameters, deadline: Deadline): Promise<void>;
 }
 

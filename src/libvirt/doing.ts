@@ -41,8 +41,8 @@ export const DOING = {
     startPostCopy: (uuid) => `switch the migration of domain ${uuid} to post-copy`,
   },
   migration: {
-    prepare: (destination) => `connect to ${destination}`,
-    migrate: (uuid, destination) => `migrate domain ${uuid} to ${destination}`,
+    prepare: (source) => `connect to ${source}`,
+    migrateFrom: (source, uuid) => `migrate domain ${uuid} from ${source}`,
     migrateToUri: (uuid, destination) => `migrate domain ${uuid} to ${destination}`,
   },
   node: {

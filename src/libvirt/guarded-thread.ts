@@ -7,6 +7,8 @@ import { type Asked, WorkerCall, type WorkerFactory } from "./worker-call.ts";
 
 export interface GuardedOptions {
   readonly uri: string;
+  /** Another host's daemon, where a VM may be migrated to. */
+  readonly elsewhere?: true;
   /** Enough for whatever only looks; polkit and libvirt then refuse changes. */
   readonly readOnly?: boolean;
   readonly startWorker: WorkerFactory;

@@ -29,7 +29,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   readonly jobs: JobPort;
   readonly migration: MigrationPort;
   readonly node: NodePort;
-  readonly #operations: SpareThreads<"operations">;
+  readonly #operations: SpareThreads<"operations" | "elsewhere">;
   readonly #others: readonly Disposable[];
   readonly #abandoned = new AbandonedThreads(MOST_LISTENERS);
   #listener: EventListener | undefined;
@@ -37,19 +37,20 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
 
   constructor(private readonly options: GuardedOptions) {
     this.uri = options.uri;
-    this.#operations = new SpareThreads("operations", options);
-    const [long, jobs, migration] = [new GuardedThread("long", { ...options, startWorker: options.startLongWorker ?? options.startWorker }), new GuardedThread("jobs", options), new GuardedThread("migration", options)];
-    this.#others = [long, jobs, migration];
+    this.#operations = new SpareThreads<"operations" | "elsewhere">(options.elsewhere ? "elsewhere" : "operations", options);
+    const [long, jobs, peerToPeer] = [new GuardedThread("long", { ...options, startWorker: options.startLongWorker ?? options.startWorker }), new GuardedThread("jobs", options), new GuardedThread("migration", options)];
+    this.#others = [long, jobs, peerToPeer];
     const guest = guardedPort(this.#operations, "guest", DOING.guest);
     this.devices = {
       ...guardedPort(this.#operations, "devices", DOING.devices),
       watchRemoval: (uuid, alias, deadline) => this.#listening((listener) => watchRemoval(listener, uuid, alias, deadline), deadline),
     };
     this.guest = { ...guest, command: (uuid, json, deadline) => guest.command(uuid, json, agentSeconds(deadline), deadline) };
-    this.snapshots = guardedPort(long, "snapshots", DOING.snapshots);
+    const { names, current, xml } = guardedPort(this.#operations, "snapshots", DOING.snapshots);
+    this.snapshots = { ...guardedPort(long, "snapshots", DOING.snapshots), names, current, xml };
     this.images = guardedPort(long, "images", DOING.images);
     this.jobs = guardedPort(jobs, "jobs", DOING.jobs);
-    this.migration = guardedPort(migration, "migration", DOING.migration);
+    this.migration = { ...guardedPort(this.#operations, "migration", DOING.migration), migrateToUri: guardedPort(peerToPeer, "migration", DOING.migration).migrateToUri };
     this.node = guardedPort(this.#operations, "node", DOING.node);
   }
 

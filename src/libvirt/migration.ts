@@ -10,18 +10,18 @@ import { TypedParameters } from "./typed-parameters.ts";
 export class BlockingMigration {
   constructor(private readonly access: DomainAccess) {}
 
-  prepare(destinationUri: string): void {
+  prepare(sourceUri: string): void {
     this.access.open();
-    this.access.openAt(destinationUri);
+    this.access.openAt(sourceUri);
   }
 
-  migrate(uuid: string, destinationUri: string, flags: number, parameters: MigrationParameters): void {
-    const connection = this.access.open();
-    const destination = this.access.openAt(destinationUri);
-    using domain = this.access.domain(connection, uuid);
+  migrateFrom(sourceUri: string, uuid: string, flags: number, parameters: MigrationParameters): void {
+    const destination = this.access.open();
+    const source = this.access.openAt(sourceUri);
+    using domain = this.access.domain(source, uuid);
     using list = new TypedParameters(this.access.library, parameters);
     const moved = this.#calls.virDomainMigrate3(domain.pointer, destination.pointer, list.pointer, list.count, flags);
-    if (moved === null) throw begun(connection, uuid);
+    if (moved === null) throw begun(source, uuid);
     using _moved = new Handle(this.access.library, "domain", moved);
   }
 

@@ -23,9 +23,16 @@ export interface Served {
   readonly judge: BlockingJudge;
 }
 
-/** The objects of each thread. What may take hours, and what must answer meanwhile, have threads of their own; only "judge" can define anything. */
+/** What answers at once, or is held up by one guest only. */
+const OPERATIONS = ["hypervisor", "devices", "guest", "node", "snapshots"] as const;
+
+/**
+ * The objects of each thread. What may take hours, and what must answer meanwhile, have threads of their own; only "judge" can define
+ * anything. At another daemon, whose connection is dear, a migration uses that of the questions: nobody asks them meanwhile.
+ */
 export const THREADS = {
-  operations: ["hypervisor", "devices", "guest", "node"],
+  operations: OPERATIONS,
+  elsewhere: [...OPERATIONS, "migration"],
   long: ["snapshots", "images"],
   jobs: ["jobs"],
   migration: ["migration"],

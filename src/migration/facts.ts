@@ -45,18 +45,18 @@ export interface Witnesses {
 
 /** Asks both sides. LIBVIRT_UNREACHABLE when one of them does not answer; what only one question does not answer stays unknown. */
 export async function gatherFacts(domain: DomainStatus, shared: boolean, { source, destination, files, address }: Witnesses, deadline: Deadline): Promise<MigrationFacts> {
-  const [there, sameName, xml, snapshots] = await Promise.all([
-    destination.find(domain.uuid, deadline), destination.find(domain.name, deadline), source.domainXml(domain.uuid, {}, deadline), source.snapshots.names(domain.uuid, deadline),
+  const [there, sameName, xml, snapshots, here] = await Promise.all([
+    destination.find(domain.uuid, deadline), destination.find(domain.name, deadline),
+    source.domainXml(domain.uuid, {}, deadline), source.snapshots.names(domain.uuid, deadline), answer(source.node.capabilities(deadline)),
   ]);
   const named = address && address(destination).then((value) => ({ value }), (error: unknown) => ({ unknown: messageOf(error) })); // meanwhile
   const root = parseXml(xml, `the document of "${domain.name}"`);
   const type = findFirst(root, "os", "type")?.attributes ?? {};
   const kind = root.attributes.type ?? "";
-  const [here, sameMachine] = await Promise.all([
-    answer(source.node.capabilities(deadline)),
+  const [sameMachine, sameHost, cpu] = await Promise.all([
     answer(destination.node.domainCapabilities(type.arch, type.machine, kind, deadline).then(() => "", refusedByLibvirt)),
+    answer(isSameHost(here, destination, deadline)), compareCpu(xml, root, here, destination, deadline),
   ]);
-  const [sameHost, cpu] = await Promise.all([answer(isSameHost(here, destination, deadline)), compareCpu(xml, root, here, destination, deadline)]);
   return {
     domain, there, sameName, snapshots, cpu, sameHost, disks: planDisks(readDisks(root), shared, files), hostDevices: hostDevicesOf(root),
     virtiofs: findAll(root, "devices", "filesystem", "driver").some(({ attributes }) => attributes.type === "virtiofs"), machine: type.machine ?? "", machineRefused: sameMachine,
@@ -84,8 +84,10 @@ async function isSameHost(here: Answer<string>, destination: Hypervisor, deadlin
   return uuid !== undefined && hostUuid(await destination.node.capabilities(deadline)) === uuid;
 }
 
+/** The part about the host comes first; the ten times longer rest is about guests. */
 function hostUuid(capabilities: string): string | undefined {
-  return textOf(findFirst(parseXml(capabilities, "the capabilities of the host"), "host", "uuid"))?.trim();
+  const host = elementText(capabilities, "host");
+  return host === undefined ? undefined : textOf(findFirst(parseXml(host, "the capabilities of the host"), "uuid"))?.trim();
 }
 
 /** An emulated guest has the same CPU everywhere. host-passthrough is the source's own CPU; everything else stands in the document. */

@@ -29,9 +29,9 @@ export class FakeParts {
   progress: JobProgress | undefined;
   readonly blockJobs = new Map<string, BlockJob>();
   /** Migrations that were asked for. */
-  readonly migrations: { readonly uuid: string; readonly destination: string; readonly flags: number; readonly parameters: MigrationParameters }[] = [];
+  readonly migrations: { readonly uuid: string; readonly other: string; readonly flags: number; readonly parameters: MigrationParameters }[] = [];
   /** What a migration does besides being remembered. */
-  onMigrate: (uuid: string, destination: string) => void = () => undefined;
+  onMigrate: (uuid: string, other: string) => void = () => undefined;
   /** What libvirt can do for guests of one architecture; it throws for those that it cannot run. */
   domainCapabilitiesOf: (arch: string | undefined) => string = () => "<domainCapabilities/>";
   hostname = "hostb";
@@ -162,8 +162,8 @@ export class FakeParts {
 
   readonly migration: MigrationPort = {
     prepare: async () => undefined,
-    migrate: (uuid, destination, flags, parameters) => this.#migrate(uuid, destination, flags, parameters),
-    migrateToUri: (uuid, destination, flags, parameters) => this.#migrate(uuid, destination, flags, parameters),
+    migrateFrom: async (source, uuid, flags, parameters) => this.#migrate(uuid, source, flags, parameters),
+    migrateToUri: async (uuid, destination, flags, parameters) => (this.active(uuid), this.#migrate(uuid, destination, flags, parameters)),
   };
 
   readonly node: NodePort = {
@@ -175,10 +175,9 @@ export class FakeParts {
     cpuMhz: async (_deadline: Deadline) => 2400,
   };
 
-  async #migrate(uuid: string, destination: string, flags: number, parameters: MigrationParameters): Promise<void> {
-    this.active(uuid);
-    this.migrations.push({ uuid, destination, flags, parameters });
-    this.onMigrate(uuid, destination);
+  #migrate(uuid: string, other: string, flags: number, parameters: MigrationParameters): void {
+    this.migrations.push({ uuid, other, flags, parameters });
+    this.onMigrate(uuid, other);
   }
 
   #snapshot(name: string): string {

@@ -235,7 +235,7 @@ function twoHosts(place: string, more: Given = {}): World {
   const there = new FakeHypervisor(world.clock, [], uri);
   namesItself(world, there);
   world.others.set(uri, there);
-  world.hypervisor.parts.onMigrate = () => {
+  there.parts.onMigrate = () => {
     world.hypervisor.end(UUID);
     there.put({ name: "one-7", uuid: UUID, xml: documentOf({ devices }) });
   };

@@ -30,6 +30,7 @@ function twoHosts(more: Given = {}): World & { readonly there: FakeHypervisor } 
     world.hypervisor.end(UUID);
     there.put(VM);
   };
+  there.parts.onMigrate = (...words) => world.hypervisor.parts.onMigrate(...words);
   return Object.assign(world, { there });
 }
 
@@ -50,7 +51,7 @@ describe("migrate", () => {
   test("moves the VM with one call of libvirt, live and client-managed, and leaves nothing behind", async () => {
     using world = twoHosts({ kvmrc: { MIGRATE_OPTIONS: ["--unsafe"] } });
     expect(await outcomeOf(migrate(world))).toEqual({ answer: "" });
-    expect(world.hypervisor.parts.migrations).toEqual([{ uuid: UUID, destination: URI, flags: 1 | 512, parameters: {} }]);
+    expect(world.there.parts.migrations).toEqual([{ uuid: UUID, other: world.hypervisor.uri, flags: 1 | 512, parameters: {} }]);
     expect([await state(world.hypervisor, world), await state(world.there, world), removals(world), journalOf(world), world.commands.calls.length]).toEqual(["none", "running", [], undefined, 1]); // what its name is here
     expect(world.locks.calls).toEqual([`lock ${UUID} for migrate`, `unlock ${UUID}`]);
   });
@@ -59,7 +60,7 @@ describe("migrate", () => {
     using world = twoHosts({ kvmrc: { QEMU_PROTOCOL: "qemu+tcp", MIGRATE_OPTIONS: ["--p2p"] }, onevirt: { MIGRATE_URI: "tcp://%h.mig" } });
     world.others.set("qemu+tcp://hostb/system", world.there);
     await migrate(world, "<FEATURES><MIGRATE_AUTO_CONVERGE>20,10</MIGRATE_AUTO_CONVERGE><MIGRATE_COMPRESSED>YES</MIGRATE_COMPRESSED></FEATURES>");
-    expect(world.hypervisor.parts.migrations).toEqual([{ uuid: UUID, destination: "qemu+tcp://hostb/system", flags: 1 | 2 | 2048 | 8192, parameters: { "auto_converge.initial": 20, "auto_converge.increment": 10, migrate_uri: "tcp://hostb.mig" } }]);
+    expect(world.hypervisor.parts.migrations).toEqual([{ uuid: UUID, other: "qemu+tcp://hostb/system", flags: 1 | 2 | 2048 | 8192, parameters: { "auto_converge.initial": 20, "auto_converge.increment": 10, migrate_uri: "tcp://hostb.mig" } }]);
     expect([changes(world.hypervisor), world.commands.calls]).toEqual([[`migration.migrateToUri ${UUID} qemu+tcp://hostb/system 10243`], []]);
   });
 
@@ -70,10 +71,10 @@ describe("migrate", () => {
 
   test("tries again while a disk is being copied, as often as VIRSH_TRIES says", async () => {
     using world = twoHosts({ kvmrc: { VIRSH_TRIES: 2 } });
-    world.hypervisor.fails("migration.migrate", "BLOCK_JOB_ACTIVE");
+    world.there.fails("migration.migrateFrom", "BLOCK_JOB_ACTIVE");
     expect(await outcomeOf(migrate(world))).toEqual({ answer: "" });
     using never = twoHosts({ kvmrc: { VIRSH_TRIES: 2 } });
-    never.hypervisor.fails("migration.migrate", "BLOCK_JOB_ACTIVE", { times: 2 });
+    never.there.fails("migration.migrateFrom", "BLOCK_JOB_ACTIVE", { times: 2 });
     expect(await code(migrate(never))).toBe("BLOCK_JOB_ACTIVE");
   });
 
@@ -137,8 +138,8 @@ describe("migrate when something fails", () => {
 
   test("both sides are connected to while they are asked, where this program connects to the destination; when that fails, the migration itself connects", async () => {
     using world = twoHosts();
-    world.hypervisor.fails("migration.prepare", "TIMED_OUT");
-    expect([await outcomeOf(migrate(world)), world.hypervisor.calls.filter((call) => call.startsWith("migration.")).map((call) => call.split(" ")[0])]).toEqual([{ answer: "" }, ["migration.prepare", "migration.migrate"]]);
+    world.there.fails("migration.prepare", "TIMED_OUT");
+    expect([await outcomeOf(migrate(world)), world.there.calls.filter((call) => call.startsWith("migration.")).map((call) => call.split(" ")[0])]).toEqual([{ answer: "" }, ["migration.prepare", "migration.migrateFrom"]]);
     using peers = twoHosts({ kvmrc: { MIGRATE_OPTIONS: ["--p2p"] } });
     expect([await outcomeOf(migrate(peers)), peers.hypervisor.calls.filter((call) => call.startsWith("migration.")).map((call) => call.split(" ")[0])]).toEqual([{ answer: "" }, ["migration.migrateToUri"]]);
   });
@@ -152,22 +153,22 @@ describe("migrate when something fails", () => {
   test("a refusal of libvirt leaves the VM and its snapshots on the source, and says so", async () => {
     using world = twoHosts();
     snapshots(world);
-    world.hypervisor.fails("migration.migrate", "LIBVIRT_FAILED", { libvirt: { code: 81, domain: 10, text: "Unsafe migration" } });
+    world.there.fails("migration.migrateFrom", "LIBVIRT_FAILED", { libvirt: { code: 81, domain: 10, text: "Unsafe migration" } });
     const error = await migrate(world).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(OnevirtError);
-    expect(error).toMatchObject({ code: "LIBVIRT_FAILED", message: '"one-7" still runs on hosta: Cannot migration.migrate: scripted LIBVIRT_FAILED', hint: expect.stringContaining("--unsafe") });
+    expect(error).toMatchObject({ code: "LIBVIRT_FAILED", message: '"one-7" still runs on hosta: Cannot migration.migrateFrom: scripted LIBVIRT_FAILED', hint: expect.stringContaining("--unsafe") });
     expect([[...world.hypervisor.parts.known.keys()].sort(), world.hypervisor.parts.currentSnapshot, removals(world), journalOf(world)]).toEqual([["snap-0", "snap-1"], "snap-1", [], undefined]);
   });
 
   test("17.1 row 8: a lost answer after the handover is a success: nothing is destroyed on the destination", async () => {
     using world = twoHosts();
-    world.hypervisor.breaks("migration.migrate", { done: true });
+    world.there.breaks("migration.migrateFrom", { done: true });
     expect([await outcomeOf(migrate(world)), await state(world.there, world), removals(world)]).toEqual([{ answer: "" }, "running", []]);
   });
 
   test("17.1 row 8: a handover whose answer says failure is a success too", async () => {
     using world = twoHosts();
-    world.hypervisor.next("migration.migrate", async (proceed) => {
+    world.there.next("migration.migrateFrom", async (proceed) => {
       await proceed();
       throw new OnevirtError("LIBVIRT_FAILED", "Cannot migrate", { libvirt: { code: 93, domain: 10, text: "finished" } });
     });
@@ -177,7 +178,7 @@ describe("migrate when something fails", () => {
   test("17.1 row 8: a destination lost after the handover: everything stays, and the same action finishes it later", async () => {
     using world = twoHosts();
     snapshots(world);
-    world.hypervisor.next("migration.migrate", async (proceed) => {
+    world.there.next("migration.migrateFrom", async (proceed) => {
       await proceed();
       world.there.fails("find", "LIBVIRT_UNREACHABLE", { times: 20 });
       throw new OnevirtError("CONNECTION_LOST", "Cannot migrate: connection lost");
@@ -190,7 +191,7 @@ describe("migrate when something fails", () => {
 
   test("a source lost after the handover: the destination runs it, which is the answer", async () => {
     using world = twoHosts();
-    world.hypervisor.next("migration.migrate", async (proceed) => {
+    world.there.next("migration.migrateFrom", async (proceed) => {
       await proceed();
       world.hypervisor.fails("find", "LIBVIRT_UNREACHABLE", { times: 20 });
       throw new OnevirtError("CONNECTION_LOST", "Cannot migrate: connection lost");
@@ -201,7 +202,7 @@ describe("migrate when something fails", () => {
 
   test("both sides lost: OUTCOME_UNKNOWN names what each said", async () => {
     using world = twoHosts();
-    world.hypervisor.next("migration.migrate", async () => {
+    world.there.next("migration.migrateFrom", async () => {
       for (const side of [world.hypervisor, world.there]) side.fails("find", "LIBVIRT_UNREACHABLE", { times: 20 });
       throw new OnevirtError("CONNECTION_LOST", "Cannot migrate: connection lost");
     });
@@ -211,7 +212,7 @@ describe("migrate when something fails", () => {
 
   test("an empty receiver is destroyed on the destination, but only when the VM runs on the source", async () => {
     using world = twoHosts();
-    world.hypervisor.next("migration.migrate", async () => {
+    world.there.next("migration.migrateFrom", async () => {
       world.there.put({ ...VM, state: "paused", reason: PAUSED_BY_MIGRATION });
       throw new OnevirtError("LIBVIRT_FAILED", "Cannot migrate");
     });
@@ -222,7 +223,7 @@ describe("migrate when something fails", () => {
 
   test("both sides paused decide nothing: everything stays", async () => {
     using world = twoHosts();
-    world.hypervisor.next("migration.migrate", async () => {
+    world.there.next("migration.migrateFrom", async () => {
       world.hypervisor.become(UUID, "paused", PAUSED_BY_MIGRATION);
       world.there.put({ ...VM, state: "paused", reason: PAUSED_BY_MIGRATION });
       throw new OnevirtError("CONNECTION_LOST", "Cannot migrate");
@@ -232,7 +233,7 @@ describe("migrate when something fails", () => {
 
   test("17.1 row 8: a VM that runs on both sides is nobody's to judge: everything stays, and the message names both", async () => {
     using world = twoHosts();
-    world.hypervisor.next("migration.migrate", async () => {
+    world.there.next("migration.migrateFrom", async () => {
       world.there.put(VM);
       throw new OnevirtError("CONNECTION_LOST", "Cannot migrate");
     });
@@ -241,7 +242,7 @@ describe("migrate when something fails", () => {
 
   test("a dump of the domain by somebody else is not taken for the migration, and goes on", async () => {
     using world = twoHosts();
-    world.hypervisor.next("migration.migrate", async () => {
+    world.there.next("migration.migrateFrom", async () => {
       world.hypervisor.parts.progress = { type: 2, fields: { operation: 7 } };
       throw new OnevirtError("CONNECTION_LOST", "Cannot migrate");
     });
@@ -250,7 +251,7 @@ describe("migrate when something fails", () => {
 
   test("a source that was left paused by the migration is resumed when the destination has nothing", async () => {
     using world = twoHosts();
-    world.hypervisor.next("migration.migrate", async () => {
+    world.there.next("migration.migrateFrom", async () => {
       world.hypervisor.become(UUID, "paused", PAUSED_BY_MIGRATION);
       throw new OnevirtError("LIBVIRT_FAILED", "Cannot migrate");
     });
@@ -279,7 +280,7 @@ describe("migrate when something fails", () => {
     for (const before of [true, false]) {
       using world = twoHosts();
       if (before) world.there.put({ ...VM, state: "shutoff", persistent: true });
-      world.hypervisor.next("migration.migrate", async () => {
+      world.there.next("migration.migrateFrom", async () => {
         if (!before) world.there.put({ ...VM, state: "shutoff", persistent: true });
         throw new OnevirtError("LIBVIRT_FAILED", "Cannot migrate");
       });
@@ -292,7 +293,7 @@ describe("migrate when something fails", () => {
     using world = twoHosts();
     snapshots(world);
     world.hypervisor.next("snapshots.delete", (proceed) => proceed()).fails("snapshots.delete", "LIBVIRT_FAILED");
-    expect([await code(migrate(world)), [...world.hypervisor.parts.known.keys()].sort(), world.hypervisor.parts.migrations]).toEqual(["LIBVIRT_FAILED", ["snap-0", "snap-1"], []]);
+    expect([await code(migrate(world)), [...world.hypervisor.parts.known.keys()].sort(), world.there.parts.migrations]).toEqual(["LIBVIRT_FAILED", ["snap-0", "snap-1"], []]);
   });
 });
 
@@ -342,7 +343,7 @@ describe("migrate after a migration that was killed", () => {
     using world = twoHosts({ domains: [] });
     world.there.put(VM);
     left(world);
-    expect([await outcomeOf(migrate(world)), [...world.there.parts.known.keys()], world.hypervisor.parts.migrations, journalOf(world)]).toEqual([{ answer: "" }, ["snap-0"], [], undefined]);
+    expect([await outcomeOf(migrate(world)), [...world.there.parts.known.keys()], world.there.parts.migrations, journalOf(world)]).toEqual([{ answer: "" }, ["snap-0"], [], undefined]);
   });
 
   test("with the VM paused on the destination and gone from the source: resumes it there", async () => {
@@ -393,7 +394,7 @@ describe("migrate that gets nowhere", () => {
 
   /** A migration that lasts until its job is aborted, or switched to post-copy. */
   function endless(world: ReturnType<typeof twoHosts>): void {
-    world.hypervisor.next("migration.migrate", (proceed) => new Promise((resolve, reject) => {
+    world.there.next("migration.migrateFrom", (proceed) => new Promise((resolve, reject) => {
       world.hypervisor.next("jobs.abort", async (abort) => (await abort(), reject(new OnevirtError("LIBVIRT_FAILED", "Cannot migrate: operation aborted"))));
       world.hypervisor.next("jobs.startPostCopy", async () => resolve(proceed()));
     }));
@@ -427,7 +428,7 @@ describe("migrate that gets nowhere", () => {
 
   test("--timeout suspends the guest, which runs again on the destination", async () => {
     using world = twoHosts({ kvmrc: { MIGRATE_OPTIONS: ["--timeout", "15"] }, limitSeconds: 600 });
-    world.hypervisor.next("migration.migrate", (proceed) => new Promise((resolve) => void world.hypervisor.next("suspend", async (suspend) => (await suspend(), resolve(proceed())))));
+    world.there.next("migration.migrateFrom", (proceed) => new Promise((resolve) => void world.hypervisor.next("suspend", async (suspend) => (await suspend(), resolve(proceed())))));
     world.hypervisor.parts.progress = going(500n);
     expect([await outcomeOf(migrate(world)), await state(world.there, world)]).toEqual([{ answer: "" }, "running"]);
   });
@@ -446,8 +447,8 @@ describe("migrate_local", () => {
     const [here, there] = [new FakeHypervisor(world.clock, [VM], "qemu+ssh://hosta/system"), new FakeHypervisor(world.clock, [], URI)];
     world.others.set(here.uri, here).set(URI, there);
     here.parts.known.set("snap-0", SNAPSHOT);
-    here.parts.onMigrate = () => (here.end(UUID), void there.put(VM));
+    there.parts.onMigrate = () => (here.end(UUID), void there.put(VM));
     expect(await outcomeOf(runLocal({ arguments: ARGUMENTS, stdin: "" }, world))).toEqual({ answer: "" });
-    expect([here.parts.migrations.length, [...there.parts.known.keys()], world.hypervisor.calls, world.commands.calls]).toEqual([1, ["snap-0"], [], []]); // names are for the source to know
+    expect([there.parts.migrations.length, [...there.parts.known.keys()], world.hypervisor.calls, world.commands.calls]).toEqual([1, ["snap-0"], [], []]); // names are for the source to know
   });
 });
