@@ -80,12 +80,13 @@ function compileFloor(): void {
   }
 }
 
-/** A part that needs a guest with an agent, and a drive for a CD-ROM. */
+/** A part that needs a guest with an agent, and a drive for a CD-ROM; another one is started and ended by the part itself. */
 function onLinuxGuest(part: string): readonly Row[] {
-  const lab = (command: string, line: string) => Bun.spawnSync(["scripts/lab", command, "hosta", line], { stdin: "ignore", stderr: "inherit" });
+  const lab = (command: string, line: string, stdin: Buffer | "ignore" = "ignore") => Bun.spawnSync(["scripts/lab", command, "hosta", line], { stdin, stdout: "ignore", stderr: "inherit" });
+  const document = (vmid: string) => Bun.spawnSync(["scripts/lab", "domain", `one-${vmid}`, "--vm-dir", `/var/lib/one/datastores/0/${vmid}`]).stdout.toString();
   const drive = "<disk type='file' device='cdrom'><target dev='sdz' bus='scsi'/><readonly/><address type='drive' controller='0' bus='0' target='25' unit='0'/></disk>";
-  const xml = Bun.spawnSync(["scripts/lab", "domain", "one-2101", "--vm-dir", "/var/lib/one/datastores/0/2101"]).stdout.toString().replace("<controller type='scsi'", () => `${drive}<controller type='scsi'`);
-  Bun.spawnSync(["scripts/lab", "exec", "hosta", "cat > /tmp/2101.xml && virsh -q -c qemu:///system create /tmp/2101.xml"], { stdin: Buffer.from(xml), stdout: "ignore" });
+  lab("exec", "cat > /tmp/2102.xml", Buffer.from(document("2102")));
+  lab("exec", "cat > /tmp/2101.xml && virsh -q -c qemu:///system create /tmp/2101.xml", Buffer.from(document("2101").replace("<controller type='scsi'", () => `${drive}<controller type='scsi'`)));
   try {
     for (let tries = 0; lab("exec", "virsh -q -c qemu:///system qemu-agent-command one-2101 '{\"execute\":\"guest-ping\"}' 2>/dev/null").exitCode !== 0; tries++) {
       if (tries > 120) throw new Error("the guest one-2101 does not start");
@@ -93,7 +94,7 @@ function onLinuxGuest(part: string): readonly Row[] {
     }
     return onHost(part);
   } finally {
-    lab("exec", "virsh -q -c qemu:///system destroy one-2101 >/dev/null; rm -rf /var/lib/one/datastores/0/2101 /tmp/2101.xml");
+    lab("exec", "for vm in one-2101 one-2102; do virsh -q -c qemu:///system destroy $vm >/dev/null 2>&1; done; rm -rf /var/lib/one/datastores/0/210[12] /tmp/210[12].xml");
   }
 }
 

@@ -13,7 +13,10 @@ const small = (id: string) => ({ id, vm: `one-${id}`, directory: `/var/lib/one/d
 const [SNAPPED, STARTED, SAVED] = [small("2190"), small("2191"), small("2192")];
 type Small = ReturnType<typeof small>;
 
-const ROUNDS = 15;
+const ROUNDS = 21;
+
+/** A Linux guest that is started and shut down. */
+const ENDED = "one-2102";
 
 /** One action, or a pair that leaves the VM as it was, with the virsh calls of both. */
 interface Duel {
@@ -24,6 +27,8 @@ interface Duel {
   readonly promised: number;
   /** The same of the processor, without QEMU's work: 0.5 for three and more calls of virsh in one action. */
   readonly promisedCpu?: number;
+  readonly before?: readonly string[];
+  readonly rounds?: number;
 }
 
 const message = (inner: string) => `<VMM_DRIVER_ACTION_DATA><VM><ID>2101</ID><TEMPLATE>${inner}</TEMPLATE></VM><DATASTORE/></VMM_DRIVER_ACTION_DATA>`;
@@ -88,6 +93,15 @@ const DUELS: readonly Duel[] = [
     promised: 1,
     promisedCpu: 0.5,
   },
+  {
+    name: "shutdown of a Linux guest",
+    before: [`${VIRSH} create /tmp/2102.xml`, `until ${VIRSH} qemu-agent-command ${ENDED} '{"execute":"guest-ping"}' >/dev/null 2>&1; do sleep 0.2; done`],
+    ours: [`${LAUNCHERS}/shutdown ${ENDED} h 2102 h`],
+    virsh: [metadataOf(ENDED), quiet(`${VIRSH} dumpxml ${ENDED}`), quiet(`${VIRSH} dominfo ${ENDED}`), `${VIRSH} shutdown ${ENDED}`, `while ${VIRSH} dominfo ${ENDED} >/dev/null 2>&1; do sleep 1; done`],
+    promised: 1,
+    promisedCpu: 0.5,
+    rounds: 7,
+  },
   { name: "exec, exec_cancel", ours: [`${LAUNCHERS}/exec 2101 h true`, `${LAUNCHERS}/exec_cancel 2101 h`], virsh: [guestExec("true"), guestExec("kill")], promised: 1 },
 ];
 
@@ -127,9 +141,9 @@ export function actions(): readonly Row[] {
   }
 }
 
-function asContest({ name, ours, virsh, promised, promisedCpu }: Duel): Contest {
+function asContest({ name, ours, virsh, before, ...rest }: Duel): Contest {
   const command = (lines: readonly string[]) => ["sh", "-ec", lines.join("\n")];
-  return { name, command: command(ours.map(quiet)), against: { name: `${virsh.length} x virsh for ${name}`, command: command(virsh.map(quiet)) }, promised, promisedCpu };
+  return { name, command: command(ours.map(quiet)), against: { name: `${virsh.length} x virsh for ${name}`, command: command(virsh.map(quiet)) }, ...rest, ...(before ? { before: command(before) } : {}) };
 }
 
 function make({ vm, directory, xml }: Small): void {

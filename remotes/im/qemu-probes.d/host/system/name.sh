@@ -15,7 +15,7 @@ if [ -e /etc/onevirt/off ] && [ -s "$here/upstream-$name" ]; then
 fi
 
 # For the allocator of a process that lives for a moment, as a probe does: see the launcher of an action.
-short_lived() { export MIMALLOC_ALLOW_THP=1 MIMALLOC_PURGE_DELAY=-1; }
+short_lived() { export MIMALLOC_ALLOW_THP=0 MIMALLOC_PURGE_DELAY=-1; }
 
 case $here in
   */im/*-probes.d/*/*)
