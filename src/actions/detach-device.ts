@@ -7,6 +7,9 @@ import { settle } from "../vm/outcome.ts";
 import { devicesOf } from "./live-domain.ts";
 import { judges, lookTime } from "./look-time.ts";
 
+/** What libvirt says of a guest that refuses; it has no number for it. */
+const REFUSED = /rejected by the guest/;
+
 /** A device that is to go. */
 export interface Departure {
   readonly domain: DomainStatus;
@@ -24,15 +27,17 @@ export async function detachDevice(departure: Departure, context: Context): Prom
   const { domain, what, find } = departure;
   const device = find(await devicesOf(domain, context, context.deadline));
   if (!device) return context.log.log("INFO", `"${domain.name}" has no ${what}: nothing to detach`);
-  await ask(departure, device, context);
+  const refused = await ask(departure, device, context);
   if (await isGone(departure, device, context, lookTime(context))) return;
+  if (refused) throw stillThere(departure, "refused", 0);
   const seconds = Math.floor(Math.min(context.settings.kvmrc.VIRSH_TIMEOUT, context.deadline.remainingMs() / 1000));
   const answer = await waitForGuest(departure, device, context, seconds);
   if (await isGone(departure, device, context, lookTime(context))) return;
   throw stillThere(departure, answer, seconds);
 }
 
-async function ask(departure: Departure, device: LiveDevice, context: Context): Promise<void> {
+/** Whether the guest has refused while libvirt itself still waited (qemuDomainWaitForDeviceRemoval of qemu_hotplug.c, about 5 s). */
+async function ask(departure: Departure, device: LiveDevice, context: Context): Promise<boolean> {
   const { domain, what } = departure;
   try {
     await settle({
@@ -41,8 +46,11 @@ async function ask(departure: Departure, device: LiveDevice, context: Context): 
       call: () => context.hypervisor.devices.detach(domain.uuid, serializeXml(device.element), context.deadline),
       look: async (deadline) => ((await isGone(departure, device, context, deadline)) ? { now: "done" } : { now: "unknown", because: "it is still attached" }),
     }, judges(context));
+    return false;
   } catch (error) {
+    if (REFUSED.test(error instanceof OnevirtError ? (error.libvirt?.text ?? "") : "")) return true;
     if (!hasCode(error, "DEVICE_NOT_FOUND", "DOMAIN_NOT_FOUND")) throw error;
+    return false;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Deadline } from "../core/deadline.ts";
+import { OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
 import { type Look, settle } from "../vm/outcome.ts";
 import type { ActionInput } from "./action.ts";
@@ -12,19 +13,31 @@ import { OF_ROOT, safeVirtiofsd } from "./virtiofsd.ts";
 /** Between two looks at a VM whose next process is not there yet. */
 const BETWEEN_MS = 500;
 
-/** Puts memory and disks back to a system snapshot (actions.md 7.16); `force` because the devices may be others now. */
+/** virErrorNumber: the guest may not get on with the devices that it finds. */
+const VIR_ERR_SNAPSHOT_REVERT_RISKY = 77;
+
+/** Puts memory and disks back to a system snapshot (actions.md 7.16). */
 export async function run({ arguments: args }: ActionInput, context: Context): Promise<string> {
   const name = requireSnapshotName(args["snapshot"] ?? "");
   const domain = await getTarget(args["deploy-id"] ?? "", context);
   using _lock = await context.locks.acquire(domain.uuid, domain.name, "snapshot_revert", context.deadline);
-  const { snapshots } = context.hypervisor;
   await makeSafe(domain, name, context);
   await settle({
     doing: `revert "${domain.name}" to snapshot ${name}`,
-    call: () => afterBlockJobs(`snapshot of "${domain.name}"`, () => snapshots.revert(domain.uuid, name, { force: true }, context.deadline), context),
+    call: () => afterBlockJobs(`snapshot of "${domain.name}"`, () => revert(domain.uuid, name, context), context),
     look: (deadline) => look(domain, name, context, deadline),
   }, judges(context));
   return "";
+}
+
+/** By force only where libvirt asks for it, as `virsh snapshot-revert --force` does. */
+async function revert(uuid: string, name: string, { hypervisor: { snapshots }, deadline }: Context): Promise<void> {
+  try {
+    await snapshots.revert(uuid, name, {}, deadline);
+  } catch (error) {
+    if (!(error instanceof OnevirtError) || error.libvirt?.code !== VIR_ERR_SNAPSHOT_REVERT_RISKY) throw error;
+    await snapshots.revert(uuid, name, { force: true }, deadline);
+  }
 }
 
 /**

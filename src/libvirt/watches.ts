@@ -16,11 +16,14 @@ export async function watchStop(listener: EventListener, uuid: string, deadline:
   return { stopped: (until) => untilDeadline(promise, until, false), [Symbol.dispose]: () => subscription[Symbol.dispose]() };
 }
 
-/** Listens for the removal of one device. */
+/** Listens for the removal of one device; it is gone with its domain, too. */
 export async function watchRemoval(listener: EventListener, uuid: string, alias: string, deadline: Deadline): Promise<RemovalWatch> {
   const { promise, resolve } = Promise.withResolvers<RemovalAnswer>();
   const subscription = await listener.subscribe({
-    hear: (event) => void (event.event === "removal" && event.uuid === uuid && event.alias === alias && resolve(event.removed ? "removed" : "refused")),
+    hear: (event) => {
+      if (event.uuid !== uuid) return;
+      if (event.event === "lifecycle" ? ENDS.has(event.kind) : event.alias === alias) resolve(event.event === "lifecycle" || event.removed ? "removed" : "refused");
+    },
     lose: () => resolve("silent"),
   }, deadline);
   return { answer: (until) => untilDeadline(promise, until, "silent" as const), [Symbol.dispose]: () => subscription[Symbol.dispose]() };

@@ -22,6 +22,15 @@ afterAll(async () => {
 });
 
 const uptime = async () => Number((await guest.inside("hosta", "cut -d. -f1 /proc/uptime")).trim());
+/** Does `work` while libvirt copies the guest's disk, slowly; `end` ends that copy. */
+async function copying(work: (end: () => Promise<unknown>) => Promise<void>): Promise<void> {
+  const copy = `${guest.directory}/copy`;
+  await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=24 conv=fsync 2>/dev/null");
+  await on("hosta", `qemu-img create -q -f qcow2 ${copy} 32M && virsh -c qemu:///system blockcopy ${guest.uuid} vda ${copy} --transient-job --bandwidth 1 --reuse-external`);
+  await work(() => on("hosta", `virsh -c qemu:///system blockjob ${guest.uuid} vda --abort`));
+  await on("hosta", `rm -f ${copy}`);
+}
+
 const virsh = async (line: string) => (await on("hosta", `virsh -c qemu:///system ${line}`)).stdout;
 
 describe("save and restore of a running guest", () => {
@@ -62,14 +71,31 @@ describe("save and restore of a running guest", () => {
   }, 2 * MINUTE);
 
   test("save waits for a copy of a disk, as the storage's live snapshots make it, and says so", async () => {
-    const copy = `${guest.directory}/copy`;
-    await guest.inside("hosta", "dd if=/dev/urandom of=/dev/vda bs=1M count=24 conv=fsync 2>/dev/null");
-    await on("hosta", `qemu-img create -q -f qcow2 ${copy} 32M && virsh -c qemu:///system blockcopy ${guest.uuid} vda ${copy} --transient-job --bandwidth 1 --reuse-external`);
-    const saving = on("hosta", `ONEVIRT_TRACE=${copy}.trace ${REMOTE}/save ${guest.uuid} ${checkpoint()} hosta ${VMID} hosta`, driverMessage());
-    await until("libvirt has refused", async () => (await on("hosta", `grep -c ' virDomainSave' ${copy}.trace`)).stdout.trim() >= "1", 60);
-    await on("hosta", `virsh -c qemu:///system blockjob ${guest.uuid} vda --abort; rm -f ${copy} ${copy}.trace`);
-    expect(await saving).toEqual({ ...DONE, stderr: expect.stringMatching(new RegExp(`^(INFO: save: save of "${guest.name}": a disk is being copied, trying again in 5 s\n)+$`)) });
+    const trace = `${guest.directory}/trace`;
+    await copying(async (end) => {
+      const saving = on("hosta", `rm -f ${trace}; ONEVIRT_TRACE=${trace} ${REMOTE}/save ${guest.uuid} ${checkpoint()} hosta ${VMID} hosta`, driverMessage());
+      await until("libvirt has refused", async () => (await on("hosta", `grep -c ' virDomainSave' ${trace}`)).stdout.trim() >= "1", 60);
+      await end();
+      expect(await saving).toEqual({ ...DONE, stderr: expect.stringMatching(new RegExp(`^(INFO: save: save of "${guest.name}": a disk is being copied, trying again in 5 s\n)+$`)) });
+    });
     expect(await restore()).toEqual(DONE);
+  }, 2 * MINUTE);
+
+  test("restore of a VM that runs already is a retry when it is the same one, and an error that keeps the file when it is not", async () => {
+    const elsewhere = `${guest.directory}-elsewhere`;
+    expect(await save()).toEqual(DONE);
+    await on("hosta", `mkdir -p ${elsewhere} && cp ${checkpoint()} ${checkpoint()}.again && cp ${checkpoint()} ${elsewhere}/checkpoint`);
+    try {
+      expect(await restore()).toEqual(DONE);
+      const id = (await virsh(`domid ${guest.uuid}`)).trim();
+      await on("hosta", `mv ${checkpoint()}.again ${checkpoint()}`);
+      expect(await restore()).toEqual({ ...DONE, stderr: `INFO: restore: Domain "${guest.name}" runs already in ${guest.directory}: this is a retry\n` });
+      const foreign = await guest.call("hosta", "restore", [`${elsewhere}/checkpoint`, "hosta", guest.uuid, VMID, "hosta"], driverMessage());
+      expect([foreign.exitCode, foreign.stdout, userMessage(foreign)]).toEqual([1, "", expect.stringMatching(/^Could not restore from [^\n]*: a domain "one-201" [^\n]* is running on this host already[^\n]*$/)]);
+      expect({ id: (await virsh(`domid ${guest.uuid}`)).trim(), kept: (await on("hosta", `ls ${elsewhere}`)).stdout, used: (await on("hosta", `ls ${checkpoint()}`)).exitCode !== 0 }).toEqual({ id, kept: "checkpoint\n", used: true });
+    } finally {
+      await on("hosta", `rm -rf ${elsewhere}`);
+    }
   }, 2 * MINUTE);
 
   test("restore of a guest that put itself to sleep wakes it, and needs no checkpoint", async () => {
@@ -158,7 +184,22 @@ describe("system snapshots of a running guest", () => {
     await guest.act("hosta", "cancel");
     await guest.deploy("hosta");
     expect((await virsh(`snapshot-list --name ${guest.uuid}`)).trim()).toBe("snap-1");
+    expect(await guest.call("hosta", "snapshot_revert", [guest.uuid, "snap-1", VMID, "hosta"])).toEqual(DONE);
+    await guest.ready("hosta");
+    expect({ disk: await read(), memory: await guest.inside("hosta", "cat /run/mark"), "17.1 row 6": (await virsh(`dumpxml --security-info ${guest.uuid}`)).includes("passwd='secret'") }).toEqual({ disk: "second", memory: "two\n", "17.1 row 6": true });
   }, 3 * MINUTE);
+
+  test.each([["snapshot_create", "4", "virDomainSnapshotCreateXML"], ["snapshot_revert", "snap-1", "virDomainRevertToSnapshot"]])("%s waits for a copy of a disk, and says so", async (action, name, asked) => {
+    const trace = `${guest.directory}/trace`;
+    await copying(async (end) => {
+      const waiting = on("hosta", `rm -f ${trace}; ONEVIRT_TRACE=${trace} ${REMOTE}/${action} ${guest.uuid} ${name} ${VMID} hosta`);
+      await until("libvirt has refused", async () => (await on("hosta", `grep -c ' ${asked}(' ${trace}`)).stdout.trim() >= "1", 60);
+      await end();
+      expect(await waiting).toEqual({ exitCode: 0, stdout: action === "snapshot_create" ? "snap-4\n" : "", stderr: expect.stringMatching(new RegExp(`^(INFO: ${action}: snapshot of "${guest.name}": a disk is being copied, trying again in 5 s\n)+$`)) });
+    });
+    if (action === "snapshot_create") expect(await guest.call("hosta", "snapshot_delete", [guest.uuid, "snap-4", VMID, "hosta"])).toEqual(DONE);
+    else await guest.ready("hosta");
+  }, 2 * MINUTE);
 
   test("snapshot_create that outlives its limit is unknown, not done, although libvirt names the snapshot already; it becomes done", async () => {
     const qemu = (await rootOn("hosta", `cat /run/libvirt/qemu/${guest.name}.pid`)).stdout.trim();
@@ -200,7 +241,11 @@ describe("system snapshots of a running guest", () => {
 });
 
 describe("commands in a guest", () => {
-  beforeAll(() => guest.ready("hosta"), MINUTE); // the snapshots left it booting
+  beforeAll(async () => {
+    await guest.act("hosta", "cancel"); // the snapshots are of a guest that had slept, and such a one no longer hears its power button
+    await guest.deploy("hosta");
+    await guest.ready("hosta");
+  }, MINUTE);
 
   const exec = (command: string, stdin?: string) => guest.call("hosta", "exec", [VMID, "hosta", command, ...(stdin === undefined ? [] : [Buffer.from(stdin).toString("base64")])]);
   const ended = () => until("the command has ended", async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import type { Result } from "../support/executable-tree.ts";
-import { Guest, on, rootOn, settingsOn, syncedTree, until, userMessage, withDrive } from "../support/lab.ts";
+import { Guest, on, REMOTE, rootOn, settingsOn, syncedTree, until, userMessage, withDrive } from "../support/lab.ts";
 import { driverMessage } from "../unit/actions/message.ts";
 
 const MINUTE = 60_000;
@@ -125,6 +125,20 @@ describe("disks of a running guest", () => {
     await until("the guest sees 12 MiB", async () => (await guest.inside("hosta", "cat /sys/class/block/vdb/size")).trim() === String(12 * 2048), 20);
     expect(await detachDisk(path, "vdb")).toEqual(DONE);
   }, MINUTE);
+
+  test("resize_disk waits while something else works on the image, and says so", async () => {
+    const path = file("disk.busy");
+    const job = (words: string) => on("hosta", `virsh -c qemu:///system ${words}`);
+    await on("hosta", `rm -f ${path}; qemu-img create -q -f raw ${path} 16M && head -c 16M /dev/urandom | dd of=${path} conv=notrunc status=none; qemu-img create -q -f raw ${path}.copy 16M`);
+    expect(await attachDisk(path, "vdb", { TYPE: "FILE", DRIVER: "raw" })).toEqual(DONE);
+    expect((await job(`blockcopy ${guest.uuid} vdb ${path}.copy --transient-job --bandwidth 1 --reuse-external --format raw`)).exitCode).toBe(0);
+    const resizing = on("hosta", `ONEVIRT_TRACE=${path}.trace ${REMOTE}/resize_disk ${guest.uuid} 3 20 '' hosta 211 hosta`, template(`<DISK>${elements({ DISK_ID: "3", TARGET: "vdb" })}</DISK>`));
+    await until("libvirt has refused", async () => (await on("hosta", `grep -c ' virDomainBlockResize' ${path}.trace`)).stdout.trim() >= "1", 20);
+    await job(`blockjob ${guest.uuid} vdb --abort`);
+    expect(await resizing).toEqual({ ...DONE, stderr: expect.stringMatching(/^(INFO: resize_disk: The disk is in use \([^\n]*is in use[^\n]*\), trying again in 5 s\n)+$/) });
+    await until("the guest sees 20 MiB", async () => (await guest.inside("hosta", "cat /sys/class/block/vdb/size")).trim() === String(20 * 2048), 20);
+    expect(await detachDisk(path, "vdb")).toEqual(DONE);
+  }, MINUTE);
 });
 
 describe("the context drive of a running guest", () => {
@@ -240,6 +254,15 @@ describe("memory and processors of a running guest", () => {
     expect(await resize(192, 1, 384, 1, "HOTPLUG")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("no memory module of 192 MiB to give back, it has modules of 128 MiB") });
     expect({ back: await resize(256, 1, 384, 1, "HOTPLUG"), modules: await modules() }).toEqual({ back: DONE, modules: 0 });
   }, MINUTE);
+
+  test("a module that the guest refuses to give back is one clear error, at once, and it stays", async () => {
+    expect(await resize(384, 1, 256, 1, "HOTPLUG")).toEqual(DONE);
+    await until("the guest has it", async () => (await guest.inside("hosta", "grep -l offline /sys/devices/system/memory/memory*/state")) !== "", 20);
+    await guest.inside("hosta", "for state in $(grep -l offline /sys/devices/system/memory/memory*/state); do echo online_kernel > $state; done; ls -R /sys /proc > /dev/null 2>&1"); // the kernel now keeps there what cannot be moved
+    const begin = performance.now();
+    expect(await clearError(() => resize(256, 1, 384, 1, "HOTPLUG"))).toContain("the guest does not give the memory module of 128 MiB back");
+    expect({ modules: (await document()).match(/<memory model='dimm'/g)?.length, waited: performance.now() - begin > 25_000 }).toEqual({ modules: 1, waited: false });
+  }, MINUTE);
 });
 
 describe("a guest that does not cooperate", () => {
@@ -258,6 +281,25 @@ describe("a guest that does not cooperate", () => {
       const { exitCode, stderr } = await deaf.call("hosta", "detach_disk", [deaf.uuid, `${deaf.directory}/disk.1`, "vdb", "1", "212", "hosta"], driverMessage());
       const listed = (await on("hosta", `virsh -c qemu:///system domblklist ${deaf.uuid}`)).stdout.includes("vdb");
       expect({ exitCode, stderr, listed }).toEqual({ exitCode: 1, stderr: expect.stringContaining("the guest did not give disk vdb back within 2 s; it may still do so"), listed: true });
+    }
+  }, MINUTE);
+
+  test("detach_disk of a VM that ends while it is waited for succeeds: nobody has the disk any more", async () => {
+    const other = (await Guest.make(213)).with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
+    await settingsOn(["hosta"], { kvmrc: kvmrc(30) });
+    try {
+      await other.deploy("hosta");
+      await on("hosta", `qemu-img create -q -f raw ${other.directory}/disk.1 4M`);
+      expect((await other.call("hosta", "attach_disk", [other.uuid, `${other.directory}/disk.1`, "vdb", "1", "", "213", "hosta"], disk({ TYPE: "FILE" }))).exitCode).toBe(0);
+      const detaching = on("hosta", `ONEVIRT_TRACE=${other.directory}/trace ${REMOTE}/detach_disk ${other.uuid} ${other.directory}/disk.1 vdb 1 213 hosta`, driverMessage());
+      await until("it waits for the guest", async () => (await on("hosta", `grep -c ' virEventRunDefaultImpl' ${other.directory}/trace`)).stdout.trim() >= "1", 20);
+      await on("hosta", `virsh -c qemu:///system destroy ${other.uuid}`);
+      const begin = performance.now();
+      expect(await detaching).toEqual(DONE);
+      expect(performance.now() - begin).toBeLessThan(25_000); // not at the end of VIRSH_TIMEOUT
+    } finally {
+      await settingsOn(["hosta"], { kvmrc: kvmrc(2) });
+      await other.remove("hosta");
     }
   }, MINUTE);
 

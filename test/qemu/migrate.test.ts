@@ -138,10 +138,16 @@ describe("what stands in the way", () => {
     await configure();
     const absent: readonly [to: string, reason: RegExp][] = [["nosuchhost", /^[^\n]*nosuchhost[^\n]*$/], [here, /^[^\n]*is the host that the VM runs on[^\n]*$/], ["localhost", /^[^\n]*"localhost" is this host for everybody[^\n]*$/]];
     for (const [to, reason] of absent) expect([to, ...(await reasonTo(to))]).toEqual([to, 1, "", expect.stringMatching(reason)]);
+    const local = async (to: string) => {
+      const result = await guest.call(here, "migrate_local", [guest.uuid, to, here, String(VMID), here]);
+      return [result.exitCode, result.stdout, userMessage(result)];
+    };
+    for (const [to, reason] of absent) expect(["migrate_local", to, ...(await local(to))]).toEqual(["migrate_local", to, 1, "", expect.stringMatching(reason)]);
     const other = guest.xml.replace(guest.uuid, "aaaaaaaa-0000-4000-8000-000000004001");
     await on(there, `cat > ${guest.directory}/other && virsh -c qemu:///system define ${guest.directory}/other`, other);
     try {
       expect(await reasonTo(there)).toEqual([1, "", expect.stringMatching(/^[^\n]*nothing was done: [^\n]*has another domain "one-4001"[^\n]*$/)]);
+      expect(await local(there)).toEqual([1, "", expect.stringMatching(/^Could not migrate [^\n]*nothing was done: [^\n]*has another domain "one-4001"[^\n]*$/)]);
       expect(await plan(there)).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('has another domain "one-4001"') });
     } finally {
       await on(there, `virsh -c qemu:///system undefine aaaaaaaa-0000-4000-8000-000000004001; rm ${guest.directory}/other`);

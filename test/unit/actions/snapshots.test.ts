@@ -121,11 +121,15 @@ describe("snapshot_delete", () => {
 });
 
 describe("snapshot_revert", () => {
-  test("snapshot_revert goes back by force", async () => {
-    using world = snapped(["snap-0"]);
-    let force: boolean | undefined;
-    world.hypervisor.next("snapshots.revert", (proceed, _uuid, _name, options) => ((force = options.force), proceed()));
-    expect([await outcomeOf(runRevert(world)), world.hypervisor.parts.currentSnapshot, force]).toEqual([{ answer: "" }, "snap-0", true]);
+  test("snapshot_revert goes back, by force only where libvirt finds it risky", async () => {
+    const forced: boolean[] = [];
+    const noting = (world: World) => world.hypervisor.next("snapshots.revert", (proceed, _uuid, _name, { force = false }) => (forced.push(force), proceed()));
+    using plain = snapped(["snap-0"]);
+    noting(plain);
+    using risky = snapped(["snap-0"]);
+    risky.hypervisor.fails("snapshots.revert", "LIBVIRT_FAILED", { libvirt: { code: 77, domain: 10, text: "revert requires force" } });
+    noting(risky);
+    expect([await outcomeOf(runRevert(plain)), await outcomeOf(runRevert(risky)), risky.hypervisor.parts.currentSnapshot, forced]).toEqual([{ answer: "" }, { answer: "" }, "snap-0", [false, true]]);
   });
 
   test("snapshot_revert waits for a copy of a disk to end", async () => {
