@@ -124,7 +124,7 @@ describe("programs that own the data", () => {
     }
   }, MINUTE);
 
-  test.each([["migrate", ["getent", "ssh", "ssh"]], ["migrate_local", ["ssh", "ssh", "ssh", "ssh", "ssh", "ssh"]]] as const)("%s over qemu+ssh starts one ssh for each connection of a thread", async (action, expected) => {
+  test.each([["migrate", ["getent", "ssh"]], ["migrate_local", ["ssh", "ssh", "ssh"]]] as const)("%s over qemu+ssh starts one ssh for each connection to another host", async (action, expected) => {
     await lab("sync", "hostb", tree);
     await settingsOn(["hosta", "hostb"], { kvmrc: "QEMU_PROTOCOL=qemu+ssh\nMIGRATE_OPTIONS=--unsafe\n" });
     const halted = guest.with((xml) => xml.replace(/<kernel>[\s\S]*?<\/cmdline>/, ""));
