@@ -39,8 +39,8 @@ export interface Ahead {
   readonly thread?: Thread | undefined;
   /** For the calls that take long. */
   readonly longThread?: Thread | undefined;
-  /** For another host's libvirt. */
-  readonly elsewhereThread?: Thread | undefined;
+  /** For the libvirt of other hosts. */
+  readonly elsewhereThreads?: readonly Thread[];
 }
 
 /** What one process uses in common: its tree, its trace, its log. */
@@ -67,11 +67,11 @@ export function readSettings({ tree, tracer }: Pick<Surroundings, "tree" | "trac
 
 /** A context with these settings. */
 export function contextOf(settings: Settings, surroundings: Surroundings, { readOnly, limitSeconds, idleSeconds }: { readonly readOnly: boolean; readonly limitSeconds: number | null; readonly idleSeconds?: number }): Context & Disposable {
-  const { tree, trace, tracer, log, generation, thread, longThread, elsewhereThread } = surroundings;
+  const { tree, trace, tracer, log, generation, thread, longThread, elsewhereThreads = [] } = surroundings;
   const files = new HostFiles(tracer);
   const commands = new HostCommands(tracer);
-  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly, startWorker: firstThen(thread, startThread), startLongWorker: firstThen(longThread, startThread), trace, tracer, idleSeconds });
-  const startElsewhere = firstThen(elsewhereThread, startThread);
+  const hypervisor = new GuardedHypervisor({ uri: settings.kvmrc.LIBVIRT_URI, readOnly, startWorker: firstThen(thread ? [thread] : [], startThread), startLongWorker: firstThen(longThread ? [longThread] : [], startThread), trace, tracer, idleSeconds });
+  const startElsewhere = firstThen(elsewhereThreads, startThread);
   const hypervisorAt = (uri: string) => new GuardedHypervisor({ uri, elsewhere: true, startWorker: startElsewhere, trace, tracer, idleSeconds });
   return {
     tree, settings, generation, hypervisor, hypervisorAt, files, commands, clock: systemClock, log,
@@ -87,14 +87,10 @@ export function contextOf(settings: Settings, surroundings: Surroundings, { read
   };
 }
 
-/** The thread that was started ahead, then new ones: an abandoned thread is never used again. */
-function firstThen(thread: Thread | undefined, start: () => Thread): () => Thread {
-  let ahead: Thread | undefined = thread;
-  return () => {
-    const next = ahead ?? start();
-    ahead = undefined;
-    return next;
-  };
+/** The threads that were started ahead, then new ones: an abandoned thread is never used again. */
+function firstThen(ahead: readonly Thread[], start: () => Thread): () => Thread {
+  const left = [...ahead];
+  return () => left.shift() ?? start();
 }
 
 /** The table's limit unless the administrator set another; what the guest may take comes on top. */

@@ -40,8 +40,8 @@ function isRootName(name: string): name is RootName {
 /** Threads go first: they greet, or load libvirt, while this one reads code and configuration. */
 async function action(name: string, argv: readonly string[]): Promise<number> {
   const lend = () => borrowThread(process.env.ONEVIRT_RESIDENT);
-  const { longCalls, elsewhere } = findAction(name) ?? {};
-  const ahead = { thread: lend(), longThread: longCalls && lend(), elsewhereThread: elsewhere && startThread() };
+  const { longCalls, elsewhere = 0 } = findAction(name) ?? {};
+  const ahead = { thread: elsewhere === 2 ? undefined : lend(), longThread: longCalls && lend(), elsewhereThreads: Array.from({ length: elsewhere }, startThread) };
   return (await import("./run-action.ts")).runAction(name, argv, ahead);
 }
 

@@ -29,7 +29,7 @@ export async function runAction(name: string, argv: readonly string[], ahead: Ah
 function surround(action: string, ahead: Ahead): Surroundings {
   const tree = findTree(process.env, process.execPath);
   const trace = process.env.ONEVIRT_TRACE;
-  for (const thread of [ahead.thread, ahead.longThread, ahead.elsewhereThread]) thread?.postMessage({ prepare: true, trace });
+  for (const thread of [ahead.thread, ahead.longThread, ...(ahead.elsewhereThreads ?? [])]) thread?.postMessage({ prepare: true, trace });
   return { tree, trace, ...ahead, tracer: openTracer(trace), generation: readGeneration(tree), log: { log: (severity, text) => console.error(logLine(severity, action, text)) } };
 }
 

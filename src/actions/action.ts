@@ -36,8 +36,8 @@ export interface Action {
   readonly limitAdds?: "SHUTDOWN_TIMEOUT";
   /** Makes calls that last as long as the VM is large, in a thread of their own that is got ready ahead too. Their outcome can be seen when the agent that lent it ends meanwhile. */
   readonly longCalls?: true;
-  /** Talks to another host's libvirt; that thread is started ahead, and never lent. */
-  readonly elsewhere?: true;
+  /** How many other hosts' libvirt it talks to, with 2 to none on its own; those threads are started ahead, and never lent. */
+  readonly elsewhere?: 1 | 2;
   /** Only looks: a read-only connection, and no lock. */
   readonly readOnly?: true;
   /** How a failure starts in oned's log, with upstream's words; `{1}` is the first argument, and so on. */
