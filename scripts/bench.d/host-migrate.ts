@@ -29,9 +29,9 @@ export function migrations(): readonly Row[] {
   writeFileSync(`${DIRECTORY}/message`, MESSAGE);
   writeFileSync(`${DIRECTORY}/document`, DOCUMENT);
   must(`qemu-img create -q -f qcow2 ${DIRECTORY}/disk.0 64M; ${VIRSH} create ${DIRECTORY}/document`);
-  agent("start");
-  agent("start", "hostb");
   try {
+    agent("start");
+    agent("start", "hostb");
     return compete("migrate", [
       { name: "migrate there and back, of 16 MiB", command: thereAndBack(ours), against: { name: "3 x virsh, there and back", command: thereAndBack(virsh) }, promised: 1 },
       { name: "migrate_local there and back, of 16 MiB", command: thereAndBack(oursFromElsewhere), against: { name: "1 x virsh from elsewhere, there and back", command: thereAndBack(virshFromElsewhere) }, promised: 1 },

@@ -7,9 +7,6 @@ import { settle } from "../vm/outcome.ts";
 import { devicesOf } from "./live-domain.ts";
 import { judges, lookTime } from "./look-time.ts";
 
-/** What libvirt says of a guest that refuses; it has no number for it. */
-const REFUSED = /rejected by the guest/;
-
 /** A device that is to go. */
 export interface Departure {
   readonly domain: DomainStatus;
@@ -36,7 +33,7 @@ export async function detachDevice(departure: Departure, context: Context): Prom
   throw stillThere(departure, answer, seconds);
 }
 
-/** Whether the guest has refused while libvirt itself still waited (qemuDomainWaitForDeviceRemoval of qemu_hotplug.c, about 5 s). */
+/** Whether the guest has refused while libvirt itself still waited. */
 async function ask(departure: Departure, device: LiveDevice, context: Context): Promise<boolean> {
   const { domain, what } = departure;
   try {
@@ -48,7 +45,7 @@ async function ask(departure: Departure, device: LiveDevice, context: Context): 
     }, judges(context));
     return false;
   } catch (error) {
-    if (REFUSED.test(error instanceof OnevirtError ? (error.libvirt?.text ?? "") : "")) return true;
+    if (hasCode(error, "REMOVAL_REFUSED")) return true;
     if (!hasCode(error, "DEVICE_NOT_FOUND", "DOMAIN_NOT_FOUND")) throw error;
     return false;
   }

@@ -46,7 +46,7 @@ export type Moved = { readonly uuid: string; readonly how: "moved" | "moved befo
 export async function migrateVm(migration: Migration): Promise<Moved> {
   const { request, options, context, destination, journal } = migration;
   refuseIf(namesOf(request));
-  if (!options.peerToPeer) void destination.migration.prepare(context.hypervisor.uri, look(context)).catch(() => undefined); // what needs the connections tells why there are none
+  const connected = options.peerToPeer ? undefined : destination.migration.prepare(context.hypervisor.uri, look(context)).catch(() => undefined); // what needs the connections tells why there are none
   const { uuid, name } = await identify(migration);
   using _lock = await context.locks.acquire(uuid, name, "migrate", context.deadline);
   const open = journal.find(uuid);
@@ -56,7 +56,7 @@ export async function migrateVm(migration: Migration): Promise<Moved> {
   }
   const domain = await context.hypervisor.find(uuid, look(context));
   if (!domain) return movedBefore(uuid, name, migration);
-  return await start(domain, migration);
+  return await start(domain, migration, connected);
 }
 
 /** The VM that oned means, also when it has left this side already. */
@@ -99,9 +99,9 @@ async function takenBack(ending: Ending, sides: Sides): Promise<"source"> {
   return "source";
 }
 
-async function start(domain: DomainStatus, migration: Migration): Promise<Moved> {
+async function start(domain: DomainStatus, migration: Migration, connected: Promise<void> | undefined): Promise<Moved> {
   const { request, options, context, destination, journal } = migration;
-  const facts = await gatherFacts(domain, request.shared, { ...witnessesOf(migration), destination }, look(context));
+  const facts = await gatherFacts(domain, request.shared, { ...witnessesOf(migration), destination, connected }, look(context));
   const findings = preflight(facts, request, options);
   for (const { text } of findings.filter(({ kind }) => kind === "warning")) context.log.log("WARN", text);
   refuseIf(findings);

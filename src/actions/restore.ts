@@ -12,7 +12,7 @@ import { checkpointKind, describeCheckpoint } from "./checkpoint-file.ts";
 import { compactMemoryOnStart } from "./compact-memory.ts";
 import { checkHostPath, sameDirectory } from "./host-path.ts";
 import { judges, lookTime } from "./look-time.ts";
-import { settledLife } from "./settled-life.ts";
+import { isPaused, settledLife } from "./settled-life.ts";
 import { redefineSnapshots } from "./snapshot-files.ts";
 import { syncTime } from "./sync-time.ts";
 import { safeVirtiofsd } from "./virtiofsd.ts";
@@ -91,9 +91,9 @@ async function restore(domain: { readonly uuid: string; readonly name: string },
       await settle({
         doing: `restore "${domain.name}" from ${file}`,
         call: () => context.hypervisor.images.restore(file, xml, context.deadline),
-        look: async () => {
-          const { life, because, status } = await settledLife(domain, context);
-          return status?.state === "running" ? { now: "done" } : { now: life === "gone" ? "not done" : "unknown", because };
+        look: async (deadline) => {
+          const { life, because, status, atWork } = await settledLife(domain, context, isPaused, deadline); // its processors start last
+          return status?.state === "running" && !atWork ? { now: "done" } : { now: life === "gone" ? "not done" : "unknown", because };
         },
       }, judges(context));
       return;

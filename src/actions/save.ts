@@ -9,7 +9,7 @@ import { checkpointKind } from "./checkpoint-file.ts";
 import { compactMemoryOnStop } from "./compact-memory.ts";
 import { checkHostPath } from "./host-path.ts";
 import { judges } from "./look-time.ts";
-import { isAtWork, settledLife } from "./settled-life.ts";
+import { settledLife } from "./settled-life.ts";
 import { getTarget } from "./target.ts";
 
 /** As upstream's umask leaves it: libvirt's user and group must be able to write it. */
@@ -62,9 +62,8 @@ function removeLeftover(file: string, { files }: Context): void {
 
 /** Saved is only a domain that is gone and a file that is whole. */
 async function look({ uuid, name }: DomainStatus, file: string, context: Context): Promise<Look> {
-  const verdict = await settledLife({ uuid, name }, context);
-  const { life, because } = verdict;
+  const { life, because, atWork } = await settledLife({ uuid, name }, context);
   if (life === "gone") return checkpointKind(file, context.files) === "whole" ? { now: "done" } : { now: "unknown", because: `the domain has ended, but ${file} is not a whole checkpoint` };
-  if (isAtWork(verdict)) return { now: "unknown", because: "libvirt is still saving it" };
+  if (atWork) return { now: "unknown", because: "libvirt is still saving it" };
   return { now: life === "running" ? "not done" : "unknown", because };
 }

@@ -3,8 +3,9 @@ import type { Context, DomainStatus } from "../core/ports.ts";
 import { type Look, settle } from "../vm/outcome.ts";
 import { afterBlockJobs } from "./block-job.ts";
 import type { ActionInput } from "./action.ts";
+import { jobHasEnded } from "./libvirt-work.ts";
 import { judges, lookTime } from "./look-time.ts";
-import { jobHasEnded, keepSnapshot, systemDatastoreOf } from "./system-snapshot.ts";
+import { keepSnapshot, systemDatastoreOf } from "./system-snapshot.ts";
 import { getTarget } from "./target.ts";
 
 /** Takes a checkpoint of memory and all disks (actions.md 7.14). The VM is paused meanwhile: nothing needs to be frozen. */

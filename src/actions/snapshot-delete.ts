@@ -3,8 +3,9 @@ import type { Context, DomainStatus } from "../core/ports.ts";
 import { type Look, settle } from "../vm/outcome.ts";
 import type { ActionInput } from "./action.ts";
 import { afterBlockJobs } from "./block-job.ts";
+import { jobHasEnded } from "./libvirt-work.ts";
 import { judges, lookTime } from "./look-time.ts";
-import { jobHasEnded, keepSnapshot, requireSnapshotName, SNAPSHOT_NAME, snapshotFile, systemDatastoreOf } from "./system-snapshot.ts";
+import { keepSnapshot, requireSnapshotName, SNAPSHOT_NAME, snapshotFile, systemDatastoreOf } from "./system-snapshot.ts";
 import { getTarget } from "./target.ts";
 
 /** Deletes a system snapshot, and writes the documents of the others again, because their parents have changed (actions.md 7.15). */

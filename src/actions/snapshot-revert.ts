@@ -6,12 +6,9 @@ import type { ActionInput } from "./action.ts";
 import { afterBlockJobs } from "./block-job.ts";
 import { judges, lookTime } from "./look-time.ts";
 import { requireSnapshotName } from "./system-snapshot.ts";
-import { isAtWork, settledLife } from "./settled-life.ts";
+import { isPaused, settledLife } from "./settled-life.ts";
 import { getTarget } from "./target.ts";
 import { OF_ROOT, safeVirtiofsd } from "./virtiofsd.ts";
-
-/** Between two looks at a VM whose next process is not there yet. */
-const BETWEEN_MS = 500;
 
 /** virErrorNumber: the guest may not get on with the devices that it finds. */
 const VIR_ERR_SNAPSHOT_REVERT_RISKY = 77;
@@ -41,16 +38,14 @@ async function revert(uuid: string, name: string, { hypervisor: { snapshots }, d
 }
 
 /**
- * libvirt ends the QEMU of the VM and starts another, which has another number (qemuSnapshotRevertActive of qemu_snapshot.c): one that
- * lives is back at its current snapshot. Between the two there is none.
+ * libvirt ends the QEMU of the VM and starts another, which has another number, and lets it run last of all (qemuSnapshotRevertActive of
+ * qemu_snapshot.c): one that runs is back at its current snapshot. Older versions could go back inside the same QEMU: then nobody knows.
  */
-async function look(domain: DomainStatus, snapshot: string, context: Context, deadline: Deadline): Promise<Look> {
-  const { uuid, name, id } = domain;
-  const verdict = await settledLife({ uuid, name }, context);
-  const { life, because, status } = verdict;
-  if (life === "gone" && deadline.remainingMs() > BETWEEN_MS) return context.clock.sleep(BETWEEN_MS).then(() => look(domain, snapshot, context, deadline));
-  if (life !== "running" || !status || isAtWork(verdict)) return { now: "unknown", because };
-  if (status.id === id) return { now: "not done", because: `${because}, by the same process as before` };
+async function look({ uuid, name, id }: DomainStatus, snapshot: string, context: Context, deadline: Deadline): Promise<Look> {
+  const { because, status, atWork } = await settledLife({ uuid, name }, context, (verdict) => verdict.life === "gone" || isPaused(verdict), deadline);
+  if (atWork) return { now: "unknown", because: "libvirt is still at work on it" };
+  if (status?.state !== "running") return { now: "unknown", because };
+  if (status.id === id) return { now: "unknown", because: `${because}, by the same process as before` };
   const current = await context.hypervisor.snapshots.current(uuid, lookTime(context));
   return current === snapshot ? { now: "done" } : { now: "unknown", because: `${because}, at the snapshot ${current}` };
 }

@@ -1,15 +1,11 @@
 import { join } from "node:path";
 import { readDomainDocument } from "../codec/domain-document.ts";
-import { hasCode, messageOf, OnevirtError } from "../core/errors.ts";
+import { messageOf, OnevirtError } from "../core/errors.ts";
 import type { Context, DomainStatus } from "../core/ports.ts";
 import { lookTime } from "./look-time.ts";
 
 /** Names that OpenNebula gives to system snapshots. */
 export const SNAPSHOT_NAME = /^snap-\d{1,9}$/;
-
-/** libvirt itself waits 30 s for a call that is under way before it answers (QEMU_JOB_WAIT_TIME of qemu_domain.c). */
-const JOB_LOOK_SECONDS = 45;
-const JOB_PAUSE_MS = 500;
 
 /** Passwords of the console stand in the documents of snapshots. */
 const FILE_MODE = 0o600;
@@ -31,27 +27,6 @@ export async function keepSnapshot(directory: string, { uuid }: DomainStatus, na
     context.files.writeAtomic(snapshotFile(directory, name), xml, FILE_MODE);
   } catch (error) {
     context.log.log("ERROR", `Snapshot ${name} stands, but libvirt will not know it after the VM was off: ${messageOf(error)}`);
-  }
-}
-
-/**
- * Waits until libvirt has ended what it does with a VM, for as long as the action may last: after a call whose answer was lost it may
- * still be at work. False when there is no time left.
- */
-export async function jobHasEnded(uuid: string, context: Context): Promise<boolean> {
-  while (await isAtWork(uuid, context)) {
-    if (context.deadline.remainingMs() <= JOB_PAUSE_MS) return false;
-    await context.clock.sleep(JOB_PAUSE_MS);
-  }
-  return true;
-}
-
-async function isAtWork(uuid: string, context: Context): Promise<boolean> {
-  try {
-    return (await context.hypervisor.jobs.progress(uuid, lookTime(context).within(JOB_LOOK_SECONDS))) !== undefined;
-  } catch (error) {
-    if (hasCode(error, "BUSY")) return true;
-    throw error;
   }
 }
 

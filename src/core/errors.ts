@@ -23,6 +23,8 @@ export const ERRORS = {
   NOT_DONE: { exit: 1, retry: true },
   NOT_SUPPORTED: { exit: 1, retry: false },
   OUTCOME_UNKNOWN: { exit: 3, retry: false },
+  /** A guest keeps a device that was to be taken from it. */
+  REMOVAL_REFUSED: { exit: 1, retry: true },
   SNAPSHOT_NOT_FOUND: { exit: 1, retry: false },
   TIMED_OUT: { exit: 1, retry: true },
 } as const satisfies Record<string, { exit: number; retry: boolean }>;

@@ -4,7 +4,7 @@ import { Handle } from "./handle.ts";
 import type { Library } from "./library.ts";
 import { StandingConnection } from "./standing-connection.ts";
 
-/** One connection, and the domains on it: what the blocking objects of one thread have in common. */
+/** The connection of one thread, and the domains on it: what its blocking objects have in common. Others only for a call that needs two. */
 export class DomainAccess implements Disposable {
   readonly #standing: StandingConnection;
   readonly #others = new Map<string, StandingConnection>();
@@ -22,10 +22,10 @@ export class DomainAccess implements Disposable {
     return this.#standing.open();
   }
 
-  /** A connection to another daemon, for a call that needs both. It may have stood for a while: one whose daemon was restarted since is replaced. */
+  /** A connection to this or another daemon, for a call that needs two. It may have stood for a while: one whose daemon was restarted since is replaced. */
   openAt(uri: string): Connection {
-    const standing = this.#others.get(uri) ?? new StandingConnection(this.library, uri, this.readOnly);
-    this.#others.set(uri, standing);
+    const standing = uri === this.uri ? this.#standing : (this.#others.get(uri) ?? new StandingConnection(this.library, uri, this.readOnly));
+    if (standing !== this.#standing) this.#others.set(uri, standing);
     if (this.library.calls.virConnectGetLibVersion(standing.open().pointer, new BigUint64Array(1)) < 0) standing[Symbol.dispose]();
     return standing.open();
   }

@@ -30,6 +30,9 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 /** What libvirt says when it refuses to save or migrate while a disk is being copied; only for snapshots it has a number (BLOCK_COPY_ACTIVE). */
 const BLOCK_JOB = /active block job/;
 
+/** What it says when a guest refuses while it waits for a device itself (qemu_hotplug.c, about 5 s). In another language we wait, and hear the event. */
+const REFUSED = /rejected by the guest/;
+
 /**
  * The error of the call that has just failed in this thread, as ours. To be read at once: the next call erases it.
  * `alive` is asked last and says whether the connection still stands: when it does not, nobody knows what became of the call, whatever the code.
@@ -49,6 +52,7 @@ export function lastError(library: Library, doing: string, alive: () => boolean 
 export function codeOf(error: LibvirtError): ErrorCode {
   if (TRANSPORT_DOMAINS.has(error.domain) && error.code !== VIR.VIR_ERR_NO_DOMAIN) return "LIBVIRT_UNREACHABLE";
   if (error.code === VIR.VIR_ERR_OPERATION_INVALID && BLOCK_JOB.test(error.text)) return "BLOCK_JOB_ACTIVE";
+  if (error.code === VIR.VIR_ERR_OPERATION_FAILED && REFUSED.test(error.text)) return "REMOVAL_REFUSED";
   return CODES[error.code] ?? "LIBVIRT_FAILED";
 }
 

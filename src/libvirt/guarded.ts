@@ -98,7 +98,7 @@ export class GuardedHypervisor implements Hypervisor, Disposable {
   undefine(uuid: string, deadline: Deadline): Promise<void> {
     return this.#call("undefine", [uuid], `undefine domain ${uuid}`, deadline);
   }
-  /** The very same array while nothing has changed: who looks every few seconds need not look again at each domain. */
+  /** The very same array while nothing has changed and the same thread answers: who looks every few seconds need not look again at each domain. */
   async list(deadline: Deadline): Promise<readonly DomainStatus[]> {
     const known = this.#listed;
     const { hash, domains = [] } = await this.#call("listSince", [known?.hash], "list domains", deadline);

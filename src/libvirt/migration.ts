@@ -16,7 +16,7 @@ export class BlockingMigration {
   }
 
   migrateFrom(sourceUri: string, uuid: string, flags: number, parameters: MigrationParameters): void {
-    const destination = this.access.open();
+    const destination = this.access.openAt(this.access.uri);
     const source = this.access.openAt(sourceUri);
     using domain = this.access.domain(source, uuid);
     using list = new TypedParameters(this.access.library, parameters);

@@ -48,17 +48,6 @@ export type Operation<O extends keyof Served> = Extract<{ [K in keyof Served[O]]
 export type ArgumentsOf<O extends keyof Served, M extends Operation<O>> = Served[O][M] extends (...args: infer A) => unknown ? A : never;
 export type ResultOf<O extends keyof Served, M extends Operation<O>> = Served[O][M] extends (...args: never[]) => infer T ? T : never;
 
-/** Operations that only look, by their object: whoever lost the answer may ask again. */
-const LOOKS: { readonly [O in keyof Served]?: readonly Operation<O>[] } = {
-  hypervisor: ["find", "domainXml", "metadata", "list", "listSince", "stats", "maxMemoryKiB", "versions"],
-  snapshots: ["names", "current", "xml"],
-  images: ["xml"],
-};
-
-export function onlyLooks({ object, operation }: Pick<Request, "object" | "operation">): boolean {
-  return ((LOOKS[object] ?? []) as readonly string[]).includes(operation);
-}
-
 /** First message to a worker: what it is for. The trace target travels along, because a worker has its own copy of everything. */
 export interface Start {
   readonly role: ThreadRole | "listener";

@@ -9,7 +9,7 @@ const PATIENCE_SECONDS = 1;
 
 /**
  * Calls that do not wait for each other: one thread serves them all, and while it is held up by a QEMU or a guest another one
- * takes over. Each thread has one call at a time, so that what is abandoned is that call alone.
+ * takes over; at another host a migration may hold one for hours. Each thread has one call at a time, so that what is abandoned is that call alone.
  */
 export class SpareThreads<R extends ThreadRole> implements GuardedCalls<R>, Disposable {
   readonly #threads: GuardedThread<R>[] = [];

@@ -16,13 +16,13 @@ export async function watchStop(listener: EventListener, uuid: string, deadline:
   return { stopped: (until) => untilDeadline(promise, until, false), [Symbol.dispose]: () => subscription[Symbol.dispose]() };
 }
 
-/** Listens for the removal of one device; it is gone with its domain, too. */
+/** Listens for the removal of one device; with its domain it is gone, too. */
 export async function watchRemoval(listener: EventListener, uuid: string, alias: string, deadline: Deadline): Promise<RemovalWatch> {
   const { promise, resolve } = Promise.withResolvers<RemovalAnswer>();
   const subscription = await listener.subscribe({
     hear: (event) => {
       if (event.uuid !== uuid) return;
-      if (event.event === "lifecycle" ? ENDS.has(event.kind) : event.alias === alias) resolve(event.event === "lifecycle" || event.removed ? "removed" : "refused");
+      if (event.event === "lifecycle" ? event.kind === "stopped" : event.alias === alias) resolve(event.event === "lifecycle" || event.removed ? "removed" : "refused");
     },
     lose: () => resolve("silent"),
   }, deadline);

@@ -22,7 +22,7 @@ export function needsOwnName({ flags, parameters }: MigrationOptions): boolean {
 
 /**
  * Asks the destination's daemon for its name, which is what it tells QEMU here (virGetHostname in qemuMigrationDstPrepareDirect of
- * qemu_migration.c), and this host for what that is (install-and-sync.md 9.2). COMMAND_FAILED or TIMED_OUT when it cannot be told.
+ * qemu_migration.c), and this host for what that is (install-and-sync.md 9.2). COMMAND_FAILED when the name cannot be used or looked up; else what libvirt or the deadline says.
  */
 export async function findAddress(host: string, destination: Hypervisor, { commands, deadline }: Pick<Context, "commands" | "deadline">): Promise<DestinationAddress> {
   const time = deadline.within(LOOK_SECONDS);

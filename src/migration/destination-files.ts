@@ -3,7 +3,7 @@ import { OnevirtError } from "../core/errors.ts";
 import type { CommandResult, Context } from "../core/ports.ts";
 
 /** Never asks, never goes through a connection that another session keeps (actions.md 10.4), and never waits for ever for a host that has died (17.3). */
-export const SSH_OPTIONS = ["BatchMode=yes", "ControlMaster=no", "ControlPath=none", "ConnectTimeout=30", "ServerAliveInterval=15", "ServerAliveCountMax=4"].flatMap((option) => ["-o", option]);
+const SSH_OPTIONS = ["BatchMode=yes", "ControlMaster=no", "ControlPath=none", "ConnectTimeout=30", "ServerAliveInterval=15", "ServerAliveCountMax=4"].flatMap((option) => ["-o", option]);
 
 /** What ssh itself ends with when it cannot connect. */
 const SSH_FAILED = 255;

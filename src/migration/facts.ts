@@ -39,14 +39,17 @@ export interface Witnesses {
   readonly source: Hypervisor;
   readonly destination: Hypervisor;
   readonly files: Files;
+  /** Kept when the destination is connected to, or cannot be: a question before would wait for a connection of its own. */
+  readonly connected?: Promise<void> | undefined;
   /** Finds out what the destination calls itself, and what that is here; absent where nobody needs to know. */
   readonly address?: ((destination: Hypervisor) => Promise<DestinationAddress>) | undefined;
 }
 
 /** Asks both sides. LIBVIRT_UNREACHABLE when one of them does not answer; what only one question does not answer stays unknown. */
-export async function gatherFacts(domain: DomainStatus, shared: boolean, { source, destination, files, address }: Witnesses, deadline: Deadline): Promise<MigrationFacts> {
+export async function gatherFacts(domain: DomainStatus, shared: boolean, { source, destination, files, connected, address }: Witnesses, deadline: Deadline): Promise<MigrationFacts> {
+  const ofDestination = async (ref: string) => (await connected, destination.find(ref, deadline));
   const [there, sameName, xml, snapshots, here] = await Promise.all([
-    destination.find(domain.uuid, deadline), destination.find(domain.name, deadline),
+    ofDestination(domain.uuid), ofDestination(domain.name),
     source.domainXml(domain.uuid, {}, deadline), source.snapshots.names(domain.uuid, deadline), answer(source.node.capabilities(deadline)),
   ]);
   const named = address && address(destination).then((value) => ({ value }), (error: unknown) => ({ unknown: messageOf(error) })); // meanwhile

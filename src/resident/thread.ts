@@ -1,6 +1,7 @@
-import { type Message, onlyLooks, type Reply, type Request, type Start } from "../libvirt/protocol.ts";
+import type { Message, Reply, Request, Start } from "../libvirt/protocol.ts";
 import type { Thread } from "../libvirt/worker-call.ts";
 import { Frames } from "./frames.ts";
+import { onlyLooks } from "./looks.ts";
 
 /** The greeting of the agent: it has a thread to spare. Nothing is asked of it before. */
 export const READY = "ready";

@@ -253,7 +253,8 @@ describe("BlockingHypervisor", () => {
       () => hypervisor.domainXml(UUID, {}), () => hypervisor.domainXml(MISSING, {}), () => hypervisor.metadata(UUID, NAMESPACE), () => snapshots.redefine(UUID, "<domainsnapshot/>", {}),
       () => snapshots.create(UUID, "<domainsnapshot><name>one</name></domainsnapshot>"), () => snapshots.names(UUID), () => snapshots.current(UUID), () => snapshots.xml(UUID, "one", {}),
       () => snapshots.xml(UUID, "two", {}), () => snapshots.delete(UUID, "one", {}), () => devices.attach(UUID, "<no/>"), () => jobs.progress(UUID), () => jobs.disk(UUID, "vda"),
-      () => migration.migrateToUri(UUID, "test:///nowhere", 1, { migrate_uri: "tcp:x", bandwidth: 5n, connections: 2, migrate_disks: ["vda", "vdb"] }), () => node.capabilities(), () => node.cpuMhz(),
+      () => migration.migrateToUri(UUID, "test:///nowhere", 1, { migrate_uri: "tcp:x", bandwidth: 5n, connections: 2, migrate_disks: ["vda", "vdb"] }), () => node.capabilities(), () => node.cpuMhz(), () => node.hostname(),
+      () => migration.prepare("test:///default"), () => migration.prepare("test:///nowhere"), () => migration.migrateFrom("test:///default", UUID, 1, {}), () => migration.migrateFrom("test:///nowhere", UUID, 1, {}),
       () => hypervisor.versions(), () => hypervisor.reboot(MISSING), () => hypervisor.shutdown(UUID, "default"), () => hypervisor.destroy(UUID),
     ];
     for (const attempt of attempts) {
@@ -268,6 +269,19 @@ describe("BlockingHypervisor", () => {
     hypervisor[Symbol.dispose]();
     hypervisor[Symbol.dispose]();
     expect([open.connection, open.domain, library.owned.connection, library.owned.domain, library.owned.snapshot ?? 0]).toEqual([1, 0, 0, 0, 0]);
+  });
+
+  test("BlockingHypervisor gives a list again only when something has changed, or another connection asks", () => {
+    const library = new Library(undefined);
+    using hypervisor = openBlocking(BlockingHypervisor, library, "test:///default", false);
+    using other = openBlocking(BlockingHypervisor, library, "test:///default", false);
+    const first = hypervisor.listSince(undefined);
+    const same = hypervisor.listSince(first.hash);
+    const elsewhere = other.listSince(first.hash);
+    const { uuid = "" } = first.domains?.[0] ?? {};
+    hypervisor.suspend(uuid);
+    const paused = hypervisor.listSince(first.hash);
+    expect([first.domains?.map(({ name, state }) => [name, state]), same, elsewhere.domains?.length, paused.domains?.map(({ state }) => state)]).toEqual([[["test", "running"]], { hash: first.hash }, 1, ["paused"]]);
   });
 
   test("BlockingHypervisor prints nothing on stderr, although libvirt does by itself", () => {

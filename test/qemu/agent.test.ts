@@ -78,6 +78,7 @@ async function killingTheAgent(held: string, action: string, words: readonly str
   const holding = rootOn("hosta", `end=$(($(date +%s) + 20)); until pid=$(${held}); do [ $(date +%s) -lt $end ] || exit 1; done; kill -STOP $pid; echo $pid`);
   const acting = guest.call("hosta", action, [...words, "1101", "hosta"], driverMessage());
   const pid = (await holding).stdout.trim();
+  expect(pid).toMatch(/^\d+$/);
   await on("hosta", `kill -9 ${pids()}`);
   await Bun.sleep(1000); // long enough to look at a VM that libvirt still works on
   await rootOn("hosta", `kill -CONT ${pid}`);

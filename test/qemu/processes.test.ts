@@ -30,10 +30,10 @@ const ONEADMIN = "env -i HOME=/var/lib/one USER=oneadmin LOGNAME=oneadmin PATH=/
  */
 async function watched(action: string, words: readonly string[], stdin: string) {
   const log = `/tmp/onevirt-programs-241-${action}`;
-  const line = `echo ${Buffer.from(stdin).toString("base64")} | base64 -d | ${ONEADMIN} strace -u oneadmin -f -qq -s 400 -e trace=execve -e signal=none -o ${log} ${REMOTE}/${action} ${words.map(quoteWord).join(" ")}`;
+  const line = `echo ${Buffer.from(stdin).toString("base64")} | base64 -d | ${ONEADMIN} strace -u oneadmin -ff -ttt -qq -s 400 -e trace=execve -e signal=none -o ${log} ${REMOTE}/${action} ${words.map(quoteWord).join(" ")}`;
   const { exitCode, stdout, stderr } = await rootOn("hosta", line);
-  const text = (await rootOn("hosta", `cat ${log}; rm -f ${log}`)).stdout;
-  const calls = [...text.matchAll(/^(\d+) +execve\("([^"]+)", \[("[^\]]*)\].*= 0$/gm)].map(([, pid, path = "", argv = ""]) => ({ pid, name: nameOf(path, argv) }));
+  const text = (await rootOn("hosta", `cd /tmp && for file in onevirt-programs-241-${action}.*; do sed "s/^/\${file##*.} /" $file; done | sort -k2n; rm -f ${log}.*`)).stdout; // a file for each process: in one, calls of two would break each other's lines
+  const calls = [...text.matchAll(/^(\d+) \S+ execve\("([^"]+)", \[("[^\]]*)\].*= 0$/gm)].map(([, pid, path = "", argv = ""]) => ({ pid, name: nameOf(path, argv) }));
   return { result: { exitCode, stdout, stderr }, programs: calls.filter(({ pid }) => pid !== calls[0]?.pid).map(({ name }) => name), own: calls.filter(({ pid }) => pid === calls[0]?.pid).map(({ name }) => name) };
 }
 

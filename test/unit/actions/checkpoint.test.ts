@@ -110,6 +110,16 @@ describe("save", () => {
     expect([await outcomeOf(runSave(whole)), ((await outcomeOf(runSave(goesOn))) as string[])[0]]).toEqual([{ answer: "" }, "OUTCOME_UNKNOWN"]);
   });
 
+  test("save of a VM that was paused before, whose answer was lost, waits for the end as well: its state tells nothing, libvirt's work does", async () => {
+    using world = given({ domains: [{ ...VM, state: "paused", reason: 1 }], limitSeconds: null });
+    world.hypervisor.next("images.save", async () => {
+      world.hypervisor.parts.progress = { type: 2, fields: {} };
+      world.clock.after(60_000, () => (world.files.put(FILE, WHOLE), world.hypervisor.end(UUID)));
+      throw new OnevirtError("CONNECTION_LOST", "lost");
+    });
+    expect(await outcomeOf(runSave(world))).toEqual({ answer: "" });
+  });
+
   test("17.1 row 9: save hands the checkpoint to Ceph, and removes the file only after the import", async () => {
     using world = savingWorld();
     const line = `rbd --id libvirt import --image-format 2 ${FILE} ssd/one-sys-7-checkpoint`;

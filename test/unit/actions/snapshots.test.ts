@@ -168,6 +168,17 @@ describe("snapshot_revert", () => {
     expect(await Promise.all([done, later, between].map((world) => outcomeOf(runRevert(world))))).toEqual([{ answer: "" }, { answer: "" }, { answer: "" }]);
   });
 
+  test("snapshot_revert is not done while libvirt still works on the VM, however it looks", async () => {
+    using world = snapped(["snap-0"]);
+    world.hypervisor.next("snapshots.revert", async (proceed) => {
+      await proceed();
+      world.hypervisor.become(UUID, "paused", 1); // its processors are not started yet
+      world.hypervisor.parts.progress = { type: 1, fields: {} };
+      throw new OnevirtError("CONNECTION_LOST", "lost");
+    });
+    expect(await outcomeOf(runRevert(world))).toEqual(["OUTCOME_UNKNOWN", expect.stringContaining("now libvirt is still at work on it")]);
+  });
+
   test("snapshot_revert whose answer was lost is unknown while the VM is as it was, is gone, or is at another snapshot", async () => {
     const after = (change: (world: World) => void) => {
       const world = snapped(["snap-0"]);

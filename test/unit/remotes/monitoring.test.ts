@@ -131,8 +131,8 @@ describe("the launcher of monitoring", () => {
 
   test("the launcher asks the allocator to keep memory for a probe, never for the agent, which lives for weeks", async () => {
     install(places, program, { monitoring: true });
-    writeFileSync(join(places.tree, executablePath(process.arch)), '#!/bin/sh\nprintf "%s" "$MIMALLOC_PURGE_DELAY"\n');
-    expect([(await run([join(places.tree, STATE)])).stdout, (await run([join(places.tree, CONTROL), "kvm", "9", "h"])).stdout]).toEqual(["-1", ""]);
+    writeFileSync(join(places.tree, executablePath(process.arch)), '#!/bin/sh\nprintf "%s %s" "$MIMALLOC_PURGE_DELAY" "$MIMALLOC_ALLOW_THP"\n');
+    expect([(await run([join(places.tree, STATE)])).stdout, (await run([join(places.tree, CONTROL), "kvm", "9", "h"])).stdout]).toEqual(["-1 0", " "]);
   });
 
   test("the launcher says what is missing when there is no executable", async () => {
