@@ -80,7 +80,7 @@ async function killingTheAgent(held: string, action: string, words: readonly str
   const pid = (await holding).stdout.trim();
   expect(pid).toMatch(/^\d+$/);
   await on("hosta", `kill -9 ${pids()}`);
-  await Bun.sleep(1000); // long enough to look at a VM that libvirt still works on
+  await until("the action asks libvirt by itself", async () => (await on("hosta", `for pid in $(pgrep -f 'vmm ${action}'); do grep -q libvirt.so /proc/$pid/maps && exit 0; done; exit 1`)).exitCode === 0, 20); // it looks at a VM that libvirt still works on
   await rootOn("hosta", `kill -CONT ${pid}`);
   const result = await acting;
   expect(await agent("start")).toMatchObject({ exitCode: 0 });
